@@ -159,15 +159,21 @@ class StoredFolder:
 
     def names(self) -> set[str]:
         """Names of the files in it."""
+        return set(self.sizes())
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each file in it, by name."""
         if self._path is not None:
-            return {path.name for path in self._path.iterdir()}
+            return {path.name: path.stat().st_size for path in self._path.iterdir()}
         with self._reached():
             self._files.invalidate_cache()
             try:
-                entries = self._files.ls(self._root, detail=False)
+                entries = self._files.ls(self._root, detail=True)
             except FileNotFoundError:
-                return set()
-        return {entry.rstrip("/").rpartition("/")[2] for entry in entries}
+                return {}
+        return {
+            entry["name"].rstrip("/").rpartition("/")[2]: entry["size"] or 0 for entry in entries
+        }
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[Path]:

@@ -5,12 +5,16 @@
     `-- files/SHA256    the contents
 
 A content is stored once and never changes, and ``backup.json`` is written last, in one step: a
-backup that is killed leaves the former one whole, and the next one copies what is missing.
+backup that is killed leaves the former one whole, and the next one copies what is missing, or has
+lost some of its bytes.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -23,7 +27,7 @@ from typing import Any
 
 from indexer.catalog.ledger import Size
 from indexer.catalog.options import CatalogOptions
-from indexer.core.errors import CatalogError
+from indexer.core.errors import CatalogError, UsageError
 from indexer.core.hashing import file_sha256
 from indexer.core.object_stores import StoredFolder
 from indexer.core.watch import Watch
@@ -32,7 +36,10 @@ from indexer.jobs.rebuild import rebuild
 RECORD = "backup.json"
 CONTENTS = "files"
 
-_LEFT_OUT = ("ledger.sqlite", "texts.sqlite", "lock", "readers.lock", "reembed.lock")
+_UNFINISHED = "restore.sha256"
+"""In a restored catalog until its database is filled: the SHA-256 of the backup's record."""
+
+_LEFT_OUT = ("ledger.sqlite", "texts.sqlite", "lock", "readers.lock", "reembed.lock", _UNFINISHED)
 """Names of files, and of their journals, that are made again."""
 
 
@@ -60,10 +67,15 @@ def backup(options: CatalogOptions, to: str, watch: Watch = Watch()) -> BackupRe
     Raises:
         CatalogError: there is no such catalog, it is being written to, or the backup there is
             of another catalog.
-        UsageError: the address can't be written to.
+        UsageError: the address can't be written to, or lies in the catalog's own folder.
     """
     folder = options.folder
     folder.fingerprint()  # there is such a catalog
+    if "://" not in to and Path(to).resolve().is_relative_to(folder.root.resolve()):
+        raise UsageError(
+            f"{to} lies in the folder of catalog {folder.name!r}: a backup is lost with it, and "
+            "each would copy the one before. Name another folder."
+        )
     target, contents = StoredFolder(to), StoredFolder(f"{to.rstrip('/')}/{CONTENTS}")
     if RECORD in target.names():
         former = _record(target)["catalog"]
@@ -72,16 +84,16 @@ def backup(options: CatalogOptions, to: str, watch: Watch = Watch()) -> BackupRe
     with folder.locked(), tempfile.TemporaryDirectory() as scratch:
         files = list(_files(folder.root))
         watch.begin("Copying", len(files))
-        present, record, copied = contents.names(), {}, 0
+        present, record, copied = contents.sizes(), {}, 0
         for file in files:
             watch.check_stop()
-            whole = _without_journal(file, Path(scratch))
-            digest = file_sha256(whole)
+            still = _still(file, Path(scratch))
+            digest, size = file_sha256(still), still.stat().st_size
             record[file.relative_to(folder.root).as_posix()] = digest
-            if digest not in present:
+            if present.get(digest) != size:
                 with contents.writing(digest) as aside:
-                    shutil.copyfile(whole, aside)
-                present.add(digest)
+                    shutil.copyfile(still, aside)
+                present[digest] = size
                 copied += 1
             watch.advance(1)
         described = {
@@ -91,7 +103,7 @@ def backup(options: CatalogOptions, to: str, watch: Watch = Watch()) -> BackupRe
         }
         with target.writing(RECORD) as aside:
             aside.write_text(json.dumps(described, indent=1), encoding="utf-8")
-    unneeded = present - set(record.values())
+    unneeded = present.keys() - set(record.values())
     for digest in unneeded:
         contents.remove(digest)
     return BackupReport(files=len(files), copied=copied, dropped=len(unneeded))
@@ -111,32 +123,62 @@ def restore(options: CatalogOptions, source: str, watch: Watch = Watch()) -> Siz
         UsageError: the address can't be read.
     """
     folder = options.folder
-    if folder.exists():
-        raise CatalogError(
-            f"there is a catalog {folder.name!r} in {str(options.data_dir)!r}: give another "
-            "--catalog, or another --data-dir."
-        )
+    if "://" not in source and not Path(source).is_dir():
+        raise CatalogError(f"{source} holds no backup: there is no such folder. Check the address.")
     origin = StoredFolder(source)
     if RECORD not in origin.names():
         raise CatalogError(f"{source} holds no backup: there is no {RECORD}. Check the address.")
     files = _record(origin)["files"]
+    stamp = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+    if not folder.exists():
+        aside = options.data_dir / "restoring" / folder.name
+        _copy_back(source, files, aside, watch)
+        (aside / _UNFINISHED).write_text(stamp, encoding="utf-8")
+        folder.root.parent.mkdir(parents=True, exist_ok=True)
+        if any(folder.root.rglob("*.parquet")):
+            raise CatalogError(
+                f"{str(folder.root)!r} is a catalog whose catalog.json is lost: move the folder "
+                "away, or give another --catalog."
+            )
+        if folder.root.exists():  # nothing but a lock
+            shutil.rmtree(folder.root)
+        aside.rename(folder.root)
+    unfinished = folder.root / _UNFINISHED
+    if not unfinished.exists() or unfinished.read_text(encoding="utf-8") != stamp:
+        raise CatalogError(
+            f"there is a catalog {folder.name!r} in {str(options.data_dir)!r}: give another "
+            "--catalog, or another --data-dir."
+        )
+    size = rebuild(options, watch=watch)
+    unfinished.unlink()
+    return size
+
+
+def _copy_back(source: str, files: dict[str, str], to: Path, watch: Watch) -> None:
+    """Copy the files of a backup into a folder, which has nothing else afterwards.
+
+    Raises:
+        CatalogError: a content is missing or damaged.
+    """
     contents = StoredFolder(f"{source.rstrip('/')}/{CONTENTS}")
-    aside = options.data_dir / "restoring" / folder.name
+    present = contents.names()
+    for path in sorted(to.rglob("*")):  # of a restore that was killed, maybe of another backup
+        if path.is_file() and path.relative_to(to).as_posix() not in files:
+            path.unlink()
     watch.begin("Copying", len(files))
     for name, digest in files.items():
         watch.check_stop()
-        path = aside / _inside(name, source)
+        path = to / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or file_sha256(path) != digest:
-            contents.fetch(digest, path)
-            if file_sha256(path) != digest:
-                raise CatalogError(f"{source}: {name} is damaged there: make the backup again.")
+            if digest in present:
+                contents.fetch(digest, path)
+            if digest not in present or file_sha256(path) != digest:
+                raise CatalogError(
+                    f"{source}: {name} is damaged there: delete {CONTENTS}/{digest} if it is "
+                    "there, and make the backup again."
+                )
         watch.advance(1)
-    folder.root.parent.mkdir(parents=True, exist_ok=True)
-    if folder.root.exists():  # nothing but a lock
-        shutil.rmtree(folder.root)
-    aside.rename(folder.root)
-    return rebuild(options, watch=watch)
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -149,12 +191,18 @@ def _files(root: Path) -> Iterator[Path]:
             yield path
 
 
-def _without_journal(file: Path, scratch: Path) -> Path:
-    """The file, or of a SQLite file a copy that has in it what is in its journal."""
-    if file.suffix != ".sqlite":
+def _still(file: Path, scratch: Path) -> Path:
+    """The file, or a copy of one that may change meanwhile: verdicts and maps need no lock.
+
+    Of a SQLite file the copy has in it what is in its journal.
+    """
+    if file.parent.name == "archive":  # shards never change
         return file
     copy = scratch / file.name
     copy.unlink(missing_ok=True)
+    if file.suffix != ".sqlite":
+        shutil.copyfile(file, copy)
+        return copy
     with closing(sqlite3.connect(file)) as original, closing(sqlite3.connect(copy)) as target:
         original.backup(target)
     return copy
@@ -164,24 +212,26 @@ def _record(folder: StoredFolder) -> dict[str, Any]:
     """What a backup holds.
 
     Raises:
-        CatalogError: it can't be read.
+        CatalogError: it can't be read, or names a file outside of the catalog: a backup may come
+            from others.
     """
-    try:
+    with contextlib.suppress(ValueError):
         record = json.loads(folder.read(RECORD))
-        if isinstance(record, dict) and {"catalog", "files"} <= record.keys():
-            return dict(record)
-    except ValueError:
-        pass
+        if isinstance(record, dict) and _are_files(record.get("files")) and "catalog" in record:
+            for name in record["files"]:
+                path = PurePosixPath(name)
+                if path.is_absolute() or ".." in path.parts or not path.parts:
+                    raise CatalogError(
+                        f"{folder.address}: {RECORD} names {name!r}, which is outside of the "
+                        "catalog."
+                    )
+            return record
     raise CatalogError(f"{folder.address}: {RECORD} is damaged: make the backup again.")
 
 
-def _inside(name: str, source: str) -> str:
-    """A name that leads nowhere else: a backup may come from others.
-
-    Raises:
-        CatalogError: it leads out of the folder.
-    """
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        raise CatalogError(f"{source}: {RECORD} names {name!r}, which is outside of the catalog.")
-    return name
+def _are_files(files: Any) -> bool:
+    """Whether these are names of files with the SHA-256 of each."""
+    return isinstance(files, dict) and all(
+        isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest)
+        for digest in files.values()
+    )
