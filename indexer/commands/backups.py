@@ -42,7 +42,7 @@ def backup(
 @with_common
 def restore(
     *,
-    source: Annotated[str, option("--from", help="Where backup copied the catalog to.")],
+    from_: Annotated[str, option("--from", help="Where backup copied the catalog to.")],
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -50,7 +50,7 @@ def restore(
     from indexer.jobs.backup import restore as job
 
     with console.watched("Copying") as watch:
-        size = job(common, source, watch)
+        size = job(common, from_, watch)
     if output == Output.TABLE:
         console.say(
             f"Catalog {common.catalog} is there again, and its database holds {size.words}."

@@ -12,6 +12,7 @@ import numpy as np
 from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opening import OpenCatalog
 from indexer.core.boxes import cut
+from indexer.core.parts import noun_of
 from indexer.core.protocols import Pixels
 from indexer.core.records import DoubleArray, FloatArray, IndexArray, Kind
 from indexer.core.vectors import normalise
@@ -179,7 +180,8 @@ def _heat_map_method(subject: Subject, method: str, notes: list[str]) -> str:
     """The method, or none where the picture of the heat map does not decide."""
     if subject.deciding is not None:
         view = subject.views[subject.deciding]
-        named = f"box {view.place}" if view.box else f"part {view.part_id}"
+        place = view.place if view.box else view.part_id
+        named = f"{noun_of(view.part_id, subject.kind)} {place}"
         notes.append(f"The {named} decides alone.")
     if subject.deciding_box is not None:
         return method

@@ -108,7 +108,9 @@ def test_frames_are_as_if_all_were_decoded(
         assert reader.problem is None
     with (tmp_path / name).open("rb") as file, VideoDecoder().opened(file, name) as reader:
         part = list(reader.frames(5.0, 8.0))
-    assert [frame.time_s for frame in looked_at] == list(range(12))
+    # AVI tells no times of frames: with reordered ones all come a frame later, up to 12.0 s.
+    assert [frame.time_s for frame in looked_at] == sorted(every)
+    assert set(range(12)) <= set(every)
     for frame in looked_at:
         same = [np.array_equal(frame.pixels, pixels) for pixels in every[int(frame.time_s)]]
         assert any(same)
