@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.sample import write_shop
 from indexer.sources import TableOptions
 from queries.search.finding import find

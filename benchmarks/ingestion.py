@@ -158,6 +158,7 @@ def ours_by(encoder: SentenceTransformerEncoder, pictures: Path, scratch: Path, 
     """As ``ours``, by a model that is loaded; the vectors go to a file of this name."""
     from indexer.core.watch import Watch
     from indexer.jobs import ingest as job
+    from indexer.jobs.ingest_options import IngestOptions
 
     def run() -> float:
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
@@ -169,7 +170,7 @@ def ours_by(encoder: SentenceTransformerEncoder, pictures: Path, scratch: Path, 
                     started[0] = time.perf_counter()
 
             watch = Watch(begin=begin)
-            report = job.ingest(options, [str(pictures)], job.IngestOptions(), watch)
+            report = job.ingest(options, [str(pictures)], IngestOptions(), watch)
             seconds = time.perf_counter() - started[0]
             _save_vectors(options.folder.archive, scratch / name, encoder.width)
         return report.stored / seconds

@@ -47,7 +47,8 @@ def write_vectors(folder: Path, count: int) -> tuple[Path, Path]:
 def job(table: Path, vectors: Path, scratch: Path) -> None:
     """What ``zeroshelf ingest TABLE --vectors FILE`` does."""
     from indexer.catalog.options import CatalogOptions
-    from indexer.jobs.ingest import IngestOptions, ingest
+    from indexer.jobs.ingest import ingest
+    from indexer.jobs.ingest_options import IngestOptions
     from indexer.sources import TableOptions
 
     options = IngestOptions(

@@ -17,7 +17,8 @@ from indexer.core.records import EmbeddedItem, Fingerprint, Kind
 from indexer.core.vectors import normalise
 from indexer.core.watch import Watch
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.sources.decoding import Decoder
 from indexer.store import Database
 

@@ -29,7 +29,8 @@ from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.ingestion.reports import PipelineSizes
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.labels import add_labels
 from indexer.sources import TableOptions
 from queries.tuning.tuning import tune

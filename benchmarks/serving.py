@@ -28,7 +28,8 @@ import numpy as np
 
 from indexer.catalog.opening import CatalogOptions
 from indexer.jobs import sample as shop
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.labels import add_labels
 
 CLIENTS = 64

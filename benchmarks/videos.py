@@ -158,7 +158,8 @@ def peak_of(video: Path) -> float:
 
 def _measure(sender: Connection, video: Path) -> None:
     from indexer.catalog.options import CatalogOptions
-    from indexer.jobs.ingest import IngestOptions, ingest
+    from indexer.jobs.ingest import ingest
+    from indexer.jobs.ingest_options import IngestOptions
     from indexer.store.collection import Collection
 
     # Milvus Lite runs in the process and keeps its rows in memory, as ``ingestion_memory`` shows.

@@ -11,7 +11,8 @@ from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray
 from indexer.sources import Fetcher
 from indexer.sources.decoding.contents import ContentDecoder
-from queries.inputs import content_vector, stored_items
+from queries.inputs.embedding import content_vector
+from queries.inputs.stored import stored_items
 from queries.results import SearchResult
 from queries.search.finding import find
 from queries.search.query import SearchQuery

@@ -12,7 +12,8 @@ import numpy as np
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import EmbeddedItem, FloatArray, Kind
 from indexer.ingestion.reports import PipelineSizes
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.labels import add_labels
 from indexer.sources import TableOptions
 

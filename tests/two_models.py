@@ -23,7 +23,7 @@ from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
 from indexer.ingestion.reports import PipelineSizes
-from indexer.jobs.ingest import IngestOptions
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.reembed import ReembedOptions, reembed
 
 OLD, NEW = "old", "new"

@@ -9,7 +9,7 @@ from indexer.commands.options import option, with_options
 from indexer.commands.panels import READING
 
 if TYPE_CHECKING:
-    from indexer.jobs.ingest import IngestOptions
+    from indexer.jobs.ingest_options import IngestOptions
     from indexer.sources import Fetcher
     from indexer.sources.decoding import Decoder
     from indexer.sources.decoding.contents import ContentDecoder
@@ -105,7 +105,7 @@ class Reading:
 
     def ingest_options(self, **more: Any) -> IngestOptions:
         """What jobs that embed from sources take: these limits, and what else they are given."""
-        from indexer.jobs.ingest import IngestOptions
+        from indexer.jobs.ingest_options import IngestOptions
 
         return IngestOptions(
             decoder=self.decoder(),

@@ -13,7 +13,8 @@ from indexer.core.errors import CatalogError
 from indexer.core.label_sets import set_option, sets_option
 from indexer.core.records import Fingerprint, Label
 from indexer.core.watch import Watch
-from indexer.jobs.ingest import CLIP_LOGIT_SCALE, precomputed_fingerprint
+from indexer.jobs.ingest import precomputed_fingerprint
+from indexer.jobs.ingest_options import CLIP_LOGIT_SCALE
 from indexer.jobs.label_checks import warn_of_cut_prompts, warn_of_same_paths, warn_of_same_prompts
 from indexer.jobs.label_files import read_label_file
 from indexer.jobs.label_sets import branches_of, refuse_category, warn_of_gates

@@ -35,8 +35,10 @@ from indexer.encoder import SentenceTransformerEncoder
 from indexer.ingestion.ray import RayStages
 from indexer.jobs import acceptance, adapt, carrying
 from indexer.jobs.acceptance import Agreement
-from indexer.jobs.ingest import IngestOptions, cluster_stages, ingest_source
+from indexer.jobs.cluster import cluster_stages
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.rollback import READERS_PATIENCE_S, drop_orphans
+from indexer.jobs.source_ingestion import ingest_source
 from indexer.store import Database
 
 GRACE_S = 2.0

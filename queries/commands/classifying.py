@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from indexer.core.records import FloatArray
     from indexer.encoder import SentenceTransformerEncoder
     from queries.commands.remote import RemoteInputs
-    from queries.inputs import EmbeddedInputs, Query
+    from queries.inputs.embedded import EmbeddedInputs
+    from queries.inputs.query import Query
 
     Answers = tuple[EmbeddedInputs, list[list[Prediction]], list[list[PartPrediction]]]
 
@@ -87,7 +88,7 @@ def classify(
     """Label pictures, sounds, videos or texts by nearest-neighbour search over the labels."""
     from indexer.labels.prompts import check_templates
     from indexer.sources import TableOptions
-    from queries.inputs import expand_stdin, queries_of
+    from queries.inputs.query import expand_stdin, queries_of
 
     _refuse_unclear(inputs or (), item or (), title or (), candidates=candidate_labels is not None)
     if partition is not None and not item:
@@ -142,7 +143,7 @@ def classify(
 def _embed(
     encoder: Any, *, queries: Sequence[Query], reading: Reading, titles: bool
 ) -> EmbeddedInputs:
-    from queries.inputs import embed_queries
+    from queries.inputs.embedding import embed_queries
 
     with reading.fetcher() as fetcher:
         return embed_queries(
@@ -186,7 +187,7 @@ def _by_catalog(
     """By a catalog's labels; of its stored items, or of what ``embed`` gives."""
     from indexer.catalog.opening import open_catalog
     from queries.classify import Classifier
-    from queries.inputs import stored_items
+    from queries.inputs.stored import stored_items
 
     with open_catalog(options) as catalog:
         classifier = Classifier(catalog, question)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from indexer.core.object_options import ObjectOptions
     from indexer.core.protocols import Pixels
     from queries.deciding.question import Question
-    from queries.inputs import Query
+    from queries.inputs.query import Query
     from queries.search.query import SearchQuery
 
 

@@ -14,7 +14,7 @@ from indexer.core.errors import UsageError
 if TYPE_CHECKING:
     from indexer.core.object_options import ObjectOptions
     from queries.deciding.question import Question
-    from queries.inputs import Query
+    from queries.inputs.query import Query
     from queries.results import PictureObjects, Prediction, SearchResult
     from queries.search.query import SearchQuery
     from queries.service.client import Client

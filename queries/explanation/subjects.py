@@ -21,7 +21,7 @@ from indexer.sources.decoding.contents import ContentDecoder, embed
 from queries.deciding.predictor import Predictor
 from queries.deciding.question import ViewPooling
 from queries.deciding.views import Views, predict_items
-from queries.inputs import is_video, shots_of
+from queries.inputs.embedding import is_video, shots_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

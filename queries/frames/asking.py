@@ -23,7 +23,10 @@ from queries.explanation.explanation import Explanation
 from queries.frames.frame import SHOWN_ROWS, Frame
 from queries.frames.given import GivenFiles, as_files
 from queries.frames.opened import Opened, sources_of
-from queries.inputs import EmbeddedInputs, embed_queries, queries_of, stored_items
+from queries.inputs.embedded import EmbeddedInputs
+from queries.inputs.embedding import embed_queries
+from queries.inputs.query import queries_of
+from queries.inputs.stored import stored_items
 from queries.results import Prediction, SearchHit
 from queries.search.facets import require_columns, value_of
 from queries.search.query import SearchQuery

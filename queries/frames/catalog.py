@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY, column_prefix
 from indexer.jobs.dataset_export import export_dataset
-from indexer.jobs.ingest import IngestOptions
 from indexer.jobs.ingest import ingest as ingest_sources
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.labels import add_labels as add_label_file
 from queries.categorizing.categorize import Selection
 from queries.categorizing.categorize import categorize as categorize_items

@@ -13,16 +13,16 @@ import numpy as np
 
 from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opening import CatalogOptions, OpenCatalog
-from indexer.core.errors import CatalogError, ItemError, ModelError, ZeroshelfError
+from indexer.core.errors import ItemError, ModelError, ZeroshelfError
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
 from indexer.core.records import FloatArray, Kind, Part
 from indexer.core.towers import require_tower
 from indexer.sources import media
-from queries.classify import Classifier
 from queries.deciding.question import Question
 from queries.results import Prediction
 from queries.service.batching import Batcher, QueueFullError
+from queries.service.classifiers import Classifiers
 from queries.service.current_catalog import OpenedCatalog
 from queries.service.decoding import DecodingPool
 from queries.service.metrics import Metrics
@@ -47,11 +47,8 @@ PATIENCE_S = 0.05
 _LOOK_S = 0.002
 
 MOST_IN_PIECE = 16
-_KEPT_CLASSIFIERS = 16
 _DOWNLOADS = 32
 _NOTHING: FloatArray = np.empty(0, np.float32)
-
-Asked = tuple[FloatArray, FloatArray | None, Question]
 
 
 class Engine:
@@ -89,8 +86,7 @@ class Engine:
         self._answers_under_way = 0
         self._in_pieces = 0
         metrics.waiting.labels("catalog").set_function(lambda: self._asked)
-        self._classifiers: dict[Question, Classifier] = {}
-        self._classified: OpenCatalog | None = None
+        self._classifiers = Classifiers(self._opened)
         self._decoding: DecodingPool | None = None
         self._decoded_for: SentenceTransformerEncoder | None = None
         self._least_side: int | None = None
@@ -98,7 +94,7 @@ class Engine:
         self.texts = self._batcher("text", self._embed_texts, settings.window_s)
         self.queries = self._batcher("query", self._embed_queries, settings.window_s)
         # No window: requests that were embedded together arrive together.
-        self._answers = self._batcher("classification", self._classify, 0.0)
+        self._answers = self._batcher("classification", self._classifiers.classify_batch, 0.0)
 
     @property
     def decoding(self) -> DecodingPool:
@@ -359,7 +355,9 @@ class Engine:
         Raises:
             CatalogError: the catalog has no labels.
         """
-        return await self.run(lambda _: self._classifier(question).predictor.scorer.calibrated)
+        return await self.run(
+            lambda _: self._classifiers.of_question(question).predictor.scorer.calibrated
+        )
 
     async def _require_model(self) -> None:
         catalog = self._opened.last
@@ -408,43 +406,3 @@ class Engine:
 
     def _embed_queries(self, texts: list[str]) -> list[FloatArray]:
         return list(self._opened.current().encoder.embed_queries(texts))
-
-    def _classify(self, batch: list[Asked]) -> list[list[Prediction] | Exception]:
-        groups: dict[tuple[Question, bool, int], list[int]] = {}
-        for place, (vector, title, question) in enumerate(batch):
-            groups.setdefault((question, title is not None, len(vector)), []).append(place)
-        answers: list[list[Prediction] | Exception] = [[] for _ in batch]
-        for (question, titled, _), places in groups.items():
-            vectors = np.array([batch[place][0] for place in places])
-            titles = np.array([batch[place][1] for place in places]) if titled else None
-            answered: Sequence[list[Prediction] | Exception]
-            try:
-                answered = self._answered(question, vectors, titles)
-            except ZeroshelfError as error:  # of this question: those beside it are answered
-                answered = [error] * len(places)
-            for place, answer in zip(places, answered, strict=True):
-                answers[place] = answer
-        return answers
-
-    def _answered(
-        self, question: Question, vectors: FloatArray, titles: FloatArray | None
-    ) -> list[list[Prediction]]:
-        width = self._opened.current().fingerprint.width
-        if vectors.shape[1] != width:
-            raise CatalogError(
-                f"an input was embedded in {vectors.shape[1]} dimensions, and the catalog has "
-                f"{width}: another model has taken over. Ask again."
-            )
-        classifier = self._classifier(question)
-        return classifier.classify(vectors, titles=titles, limit=question.limit)
-
-    def _classifier(self, question: Question) -> Classifier:
-        catalog = self._opened.current()
-        if catalog is not self._classified:
-            self._classifiers.clear()
-            self._classified = catalog
-        if question not in self._classifiers:
-            if len(self._classifiers) >= _KEPT_CLASSIFIERS:
-                self._classifiers.pop(next(iter(self._classifiers)))
-            self._classifiers[question] = Classifier(catalog, question, by_search=False)
-        return self._classifiers[question]

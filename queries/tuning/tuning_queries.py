@@ -16,7 +16,9 @@ from indexer.core.vectors import normalise
 from indexer.sources import Fetcher
 from indexer.sources.decoding.contents import ContentDecoder
 from indexer.sources.npy import open_vectors
-from queries.inputs import EmbeddedInputs, Query, embed_contents
+from queries.inputs.embedded import EmbeddedInputs
+from queries.inputs.embedding import embed_contents
+from queries.inputs.query import Query
 
 ITEMS = "items"
 LABELS = "labels"

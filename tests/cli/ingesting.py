@@ -21,7 +21,8 @@ from indexer.catalog.opening import CatalogOptions
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
 from indexer.ingestion.pipeline import PipelineSizes
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 
 BATCH = 8
 

@@ -9,8 +9,6 @@ import pytest
 from PIL import Image
 from shell import Shell, write_rows, write_vectors
 
-from indexer.commands import ingesting
-
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
@@ -27,7 +25,7 @@ def test_people_read_it_in_a_sentence(
     shell: Shell, from_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside the summary, on stderr; a run that is too short for rates tells none."""
-    monkeypatch.setattr(ingesting, "_RATES_FROM_S", from_s)
+    monkeypatch.setattr("indexer.commands.ingest_report._RATES_FROM_S", from_s)
     told = shell("ingest", "pictures")
     assert "Embedded 3 items" in told.stderr
     assert ("the model was at work" in told.stderr) == (from_s == 0)

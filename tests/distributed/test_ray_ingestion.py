@@ -25,9 +25,11 @@ from indexer.core.records import EmbeddedItem
 from indexer.core.watch import Watch
 from indexer.ingestion.ray import ClusterOptions
 from indexer.ingestion.reports import IngestReport, PipelineSizes
-from indexer.jobs.ingest import IngestOptions, ingest, retry
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.labels import add_labels
 from indexer.jobs.reembed import ReembedOptions, reembed
+from indexer.jobs.retry import retry
 from queries.categorizing.categorize import categorize
 from queries.deciding.question import Question
 

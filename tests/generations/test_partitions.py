@@ -27,7 +27,7 @@ from indexer.jobs.reembed import reembed
 from indexer.store.capabilities import Capability, server_info
 from indexer.store.expressions import in_partition
 from queries.categorizing.categorize import Selection, categorize
-from queries.inputs import stored_items
+from queries.inputs.stored import stored_items
 from queries.search.finding import search
 
 ITEMS = 30

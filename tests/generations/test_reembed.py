@@ -27,11 +27,12 @@ from indexer.core.watch import Watch
 from indexer.jobs import reembed as job
 from indexer.jobs.acceptance import recall_of_sample
 from indexer.jobs.background import save_background
-from indexer.jobs.ingest import ingest, retry
+from indexer.jobs.ingest import ingest
 from indexer.jobs.labels import add_labels
 from indexer.jobs.rebuild import compare, rebuild
 from indexer.jobs.reembed import reembed
 from indexer.jobs.removal import remove_items
+from indexer.jobs.retry import retry
 from indexer.jobs.rollback import forget, rollback
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.store import Database

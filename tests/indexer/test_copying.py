@@ -20,7 +20,8 @@ from indexer.core.vectors import normalise
 from indexer.ingestion import storing
 from indexer.jobs import recovery
 from indexer.jobs.copying import copy
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.rebuild import compare
 from indexer.jobs.removal import remove_items
 from indexer.sources import TableOptions

@@ -18,9 +18,10 @@ from indexer.core.protocols import Decision
 from indexer.core.records import EmbeddedItem, FloatArray
 from indexer.core.vectors import normalise
 from indexer.jobs.damaged_shards import skip_damaged
-from indexer.jobs.ingest import IngestOptions, retry
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.rebuild import compare, rebuild
 from indexer.jobs.removal import remove_items
+from indexer.jobs.retry import retry
 from queries.search.finding import search
 
 COUNT = 12

@@ -23,9 +23,11 @@ from indexer.core.reasons import Reason
 from indexer.core.records import Failure
 from indexer.core.watch import Watch
 from indexer.jobs.backup import backup, restore
-from indexer.jobs.ingest import IngestOptions, ingest, retry
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.items import export
 from indexer.jobs.rebuild import compare
+from indexer.jobs.retry import retry
 from indexer.labels.taxonomy import read_labels
 from indexer.sources import open_sources
 from indexer.sources.fetch import Fetcher

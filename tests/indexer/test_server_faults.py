@@ -20,7 +20,8 @@ from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.core.watch import Watch
 from indexer.ingestion.reports import IngestReport, PipelineSizes
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.rebuild import compare, rebuild
 from indexer.sources import TableOptions
 from indexer.store import Database

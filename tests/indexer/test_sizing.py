@@ -19,7 +19,8 @@ from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.ingestion.reports import PipelineSizes
 from indexer.jobs import sizing
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.sizing import Plan, estimate
 from indexer.sources import TableOptions
 from indexer.store.indexes import (

@@ -356,7 +356,7 @@ def test_soundfile_is_not_imported_where_no_sound_is_read() -> None:
     import sys
 
     code = (
-        "import sys; import indexer.ingestion.sounds, queries.inputs; "
+        "import sys; import indexer.ingestion.sounds, queries.inputs.embedding; "
         "print(sorted({'soundfile', 'soxr'} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -20,7 +20,8 @@ from indexer.core.model_settings import ModelSettings
 from indexer.encoder import PairedEncoder, SentenceTransformerEncoder, load_encoder
 from indexer.encoder.paired import PHRASES
 from indexer.ingestion.reports import PipelineSizes
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.labels import add_labels
 from indexer.jobs.reembed import ReembedOptions, reembed
 from indexer.jobs.sample import write_shop

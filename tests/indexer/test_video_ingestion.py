@@ -16,7 +16,9 @@ from indexer.core.records import Kind
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.ingestion.reports import IngestReport
 from indexer.ingestion.videos import VideoEmbedder
-from indexer.jobs.ingest import IngestOptions, ingest, retry
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
+from indexer.jobs.retry import retry
 from indexer.sources.video import VideoDecoder
 from pocket.clips import THREE_SCENES, Scene, write_clip
 from queries.search.finding import find

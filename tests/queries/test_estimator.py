@@ -28,7 +28,8 @@ from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.ingestion.pipeline import PipelineSizes
 from indexer.jobs.adapt import adapt
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.labels import add_labels
 from indexer.jobs.sample import write_shop
 from indexer.sources import Fetcher
@@ -37,7 +38,8 @@ from pocket.drawing import draw, product_type
 from queries import ZeroShotClassifier
 from queries.classify import Classifier
 from queries.deciding.question import Question
-from queries.inputs import Query, embed_queries
+from queries.inputs.embedding import embed_queries
+from queries.inputs.query import Query
 
 NAMES = ["mug", "boot", "laptop"]
 

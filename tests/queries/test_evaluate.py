@@ -17,7 +17,8 @@ from catalogs import make_catalog
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import CatalogError, UsageError
 from indexer.ingestion.reports import PipelineSizes
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.labels import add_labels
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.sources import TableOptions

@@ -16,7 +16,8 @@ from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.vectors import normalise
 from indexer.ingestion.pipeline import PipelineSizes
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.labels import add_labels
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.sources import Fetcher

@@ -19,7 +19,8 @@ from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.ingestion.reports import PipelineSizes
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.removal import remove_items
 from indexer.sources import TableOptions
 from indexer.store import Database

@@ -21,7 +21,7 @@ from queries.deciding.fusion import Fusion, blend_shares, fit_fusion
 from queries.deciding.question import Question
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import TEXT_WEIGHT, Settings
-from queries.inputs import stored_items
+from queries.inputs.stored import stored_items
 from queries.teaching.calibrate import calibrate
 
 

@@ -15,8 +15,9 @@ from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
 from indexer.sources import Fetcher, TableOptions
 from indexer.sources.decoding.contents import ContentDecoder
-from queries import inputs
-from queries.inputs import Query
+from queries.inputs.embedded import EmbeddedInputs
+from queries.inputs.embedding import embed_queries
+from queries.inputs.query import Query, queries_of
 
 
 class CountingEncoder(FakeEncoder):
@@ -32,17 +33,17 @@ class CountingEncoder(FakeEncoder):
         return super().embed_pictures(pictures)
 
 
-def _embedded(encoder: FakeEncoder, names: Sequence[str]) -> inputs.EmbeddedInput:
+def _embedded(encoder: FakeEncoder, names: Sequence[str]) -> EmbeddedInputs:
     with Fetcher() as fetcher:
-        asked = inputs.queries_of(names)
-        return inputs.embed_queries(encoder, asked, decoder=ContentDecoder(), fetcher=fetcher)
+        asked = queries_of(names)
+        return embed_queries(encoder, asked, decoder=ContentDecoder(), fetcher=fetcher)
 
 
 def test_pictures_are_decoded_a_block_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Memory does not grow with the number of inputs; the order is theirs, bad ones apart."""
-    monkeypatch.setattr(inputs, "BLOCK", 2)
+    monkeypatch.setattr("queries.inputs.embedding.BLOCK", 2)
     names = [str(tmp_path / f"{shade}.png") for shade in range(5)]
     for shade, name in enumerate(names):
         Image.new("RGB", (4, 4), (shade, 0, 0)).save(name)
@@ -69,25 +70,25 @@ def test_a_table_asks_one_a_row(tmp_path: Path) -> None:
     """By id, picture and title; a row without an id is an error of its own."""
     (tmp_path / "t.csv").write_text("sku,image,title\n7,a.png,a mug\n,b.png,\n")
     table = TableOptions(id_column="sku")
-    one, other = inputs.queries_of([str(tmp_path / "t.csv")], table=table)
+    one, other = queries_of([str(tmp_path / "t.csv")], table=table)
     assert one == Query(name="7", source=str(tmp_path / "a.png"), title="a mug")
     assert "no id in the column 'sku'" in other.problem
 
 
 def test_a_text_that_ends_like_a_table_is_a_text() -> None:
     """No file of that name: it is what is said."""
-    (found,) = inputs.queries_of(["prices.csv"], text=True)
+    (found,) = queries_of(["prices.csv"], text=True)
     assert found == Query(name="prices.csv", title="prices.csv")
 
 
 def test_titles_are_for_all_pictures_or_for_none() -> None:
     """In the order of the pictures; another number is refused."""
-    found = inputs.queries_of(["a.png", "b.png"], titles=["mug", ""])
+    found = queries_of(["a.png", "b.png"], titles=["mug", ""])
     assert [one.title for one in found] == ["mug", ""]
     with pytest.raises(UsageError, match="1 titles for 2 pictures"):
-        inputs.queries_of(["a.png", "b.png"], titles=["mug"])
+        queries_of(["a.png", "b.png"], titles=["mug"])
     with pytest.raises(UsageError, match="--title is for pictures"):
-        inputs.queries_of(["a mug"], text=True, titles=["mug"])
+        queries_of(["a mug"], text=True, titles=["mug"])
 
 
 def test_titles_are_embedded_once_and_beside_their_pictures(tmp_path: Path) -> None:
@@ -95,11 +96,11 @@ def test_titles_are_embedded_once_and_beside_their_pictures(tmp_path: Path) -> N
     names = [str(tmp_path / f"{shade}.png") for shade in range(3)]
     for shade, name in enumerate(names):
         Image.new("RGB", (4, 4), (shade, 0, 0)).save(name)
-    asked = inputs.queries_of([*names, "missing.png"], titles=["mug", "", "mug", "lost"])
+    asked = queries_of([*names, "missing.png"], titles=["mug", "", "mug", "lost"])
     encoder = CountingEncoder()
     with Fetcher() as fetcher:
-        found = inputs.embed_queries(encoder, asked, decoder=ContentDecoder(), fetcher=fetcher)
-        without = inputs.embed_queries(
+        found = embed_queries(encoder, asked, decoder=ContentDecoder(), fetcher=fetcher)
+        without = embed_queries(
             encoder, asked, titles=False, decoder=ContentDecoder(), fetcher=fetcher
         )
     assert found.titles is not None

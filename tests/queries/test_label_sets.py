@@ -516,7 +516,8 @@ def test_new_items_keep_the_attributes_of_what_is_unchanged(options: CatalogOpti
     file = options.data_dir / "i.jsonl"
     rows = [json.loads(line) | {"price": 3} for line in file.read_text().splitlines()]
     file.write_text("\n".join(map(json.dumps, rows)))
-    from indexer.jobs.ingest import IngestOptions, ingest
+    from indexer.jobs.ingest import ingest
+    from indexer.jobs.ingest_options import IngestOptions
     from indexer.sources import TableOptions
 
     table = TableOptions(vectors=str(options.data_dir / "i.npy"))

@@ -15,7 +15,8 @@ from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.watch import Watch
 from indexer.ingestion.reports import PipelineSizes
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.items import export
 from indexer.jobs.rebuild import compare
 from indexer.sources import TableOptions
@@ -99,7 +100,7 @@ def test_killed_after_its_shard_a_new_price_keeps_the_label_too(
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.jobs.ingest.carry_decisions", killed)
+        patch.setattr("indexer.jobs.source_ingestion.carry_decisions", killed)
         with pytest.raises(SystemExit):
             bring(options, b={"price": 2}, d={"title": "boot"})
     bring(options, b={"price": 2}, d={"title": "boot"})

@@ -18,7 +18,8 @@ from indexer.core.hashing import part_hash, sha256
 from indexer.core.parts import BOX
 from indexer.core.reasons import Reason
 from indexer.core.records import Item, Kind
-from indexer.jobs.ingest import IngestOptions, ingest_items
+from indexer.jobs.ingest import ingest_items
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.removal import remove_items
 from indexer.sources import Fetcher, media
 from indexer.sources.decoding import thumbnail

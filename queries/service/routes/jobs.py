@@ -10,7 +10,9 @@ from fastapi import APIRouter, Depends, Request, UploadFile
 from fastapi.responses import FileResponse
 
 from indexer.catalog.opening import open_catalog
-from indexer.jobs.ingest import IngestOptions, ingest, retry
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
+from indexer.jobs.retry import retry
 from queries.categorizing.categorize import Selection, categorize
 from queries.service.access import requires
 from queries.service.jobs import Job, Jobs, State

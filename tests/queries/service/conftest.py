@@ -20,7 +20,8 @@ from warm import WarmProcess
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.ingestion.reports import PipelineSizes
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.labels import add_labels
 from pocket.drawing import draw, product_type
 from queries.categorizing.categorize import categorize

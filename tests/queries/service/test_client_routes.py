@@ -18,7 +18,8 @@ from asking import service_thread
 
 from indexer.catalog.opening import CatalogOptions
 from indexer.core.errors import StoreUnavailableError, UsageError, ZeroshelfError
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from pocket.clips import write_clip
 from queries import Client
 from queries.results import Facet, PictureObject, PictureObjects, Prediction, SearchHit

@@ -16,7 +16,8 @@ from shell import Shell
 from indexer.catalog.opening import CatalogOptions
 from indexer.core.object_options import ObjectOptions
 from indexer.ingestion.reports import PipelineSizes
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from queries import Client
 from queries.results import PictureObject
 from queries.service.app import create_app

@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.ingestion.reports import PipelineSizes
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.sources import TableOptions
 from queries.categorizing.categorize import categorize
 from queries.estimator import ZeroShotClassifier

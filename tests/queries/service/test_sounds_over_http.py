@@ -15,7 +15,8 @@ from PIL import Image
 from sounds import RATE, tone, write, write_clap
 
 from indexer.catalog.opening import CatalogOptions
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.labels import add_labels
 from queries.service.app import create_app
 from queries.service.settings import ServiceSettings

@@ -12,7 +12,8 @@ from fastapi.testclient import TestClient
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.ingestion.reports import PipelineSizes
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.labels import add_labels
 from indexer.sources.decoding import Decoder
 from queries import Classifier

@@ -15,7 +15,8 @@ from PIL import Image
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.ingest import ingest
+from indexer.jobs.ingest_options import IngestOptions
 from indexer.sources.decoding import Decoder
 from queries.classify import Classifier
 from queries.deciding.question import Question

@@ -1,0 +1,61 @@
+"""Items of a catalog as inputs, by their stored vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from indexer.catalog.item_vectors import vectors_of_items
+from indexer.catalog.opening import OpenCatalog
+from indexer.catalog.places import places_of
+from queries.inputs.embedded import EmbeddedInputs, InputViews
+
+
+def stored_items(
+    catalog: OpenCatalog, item_ids: Sequence[str], *, partition: str | None = None
+) -> EmbeddedInputs:
+    """Items of a catalog by their stored vectors, with those of their titles.
+
+    An item with several pictures has the mean of their vectors.
+
+    Args:
+        partition: items of others count as unknown.
+
+    Raises:
+        UsageError: there is no such partition.
+    """
+    requested_ids = list(dict.fromkeys(item_ids))
+    absent = f"catalog {catalog.folder.name!r} has no such item"
+    if partition is not None:
+        catalog.require_partition(partition)
+        requested_ids = catalog.ledger.items_in_partition(requested_ids, partition)
+        absent += f" of {catalog.partition_key} {partition!r}"
+    stored = vectors_of_items(catalog.archive, catalog.ledger.parts, requested_ids)
+    names = tuple(item_id for item_id in item_ids if item_id in stored)
+    vectors = np.zeros((len(names), catalog.archive.width), dtype=np.float32)
+    titles = np.zeros_like(vectors)
+    for row, name in enumerate(names):
+        vectors[row] = stored[name].mean
+        title_vector = stored[name].title
+        if title_vector is not None:
+            titles[row] = title_vector
+    counts = np.array([len(stored[name].rows) for name in names], dtype=np.int64)
+    rows = [row for name in names for row in stored[name].rows]
+    views = InputViews(
+        vectors=np.concatenate([vectors[:0], *(stored[name].views for name in names)]),
+        starts=np.cumsum(counts) - counts,
+        ids=tuple(row.row_id for row in rows),
+        places=tuple(places_of(catalog.archive, rows)),
+    )
+    return EmbeddedInputs(
+        names=names,
+        vectors=vectors,
+        errors={
+            place: f"{absent}{catalog.ledger.parts.hint(item_id)}"
+            for place, item_id in enumerate(item_ids)
+            if item_id not in stored
+        },
+        titles=titles if titles.any() else None,
+        views=views,
+    )
