@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import logging
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ from indexer.catalog.ledger import Ledger
 from indexer.catalog.options import CatalogOptions
 from indexer.catalog.origins import Origins
 from indexer.catalog.text_index import TextIndex
-from indexer.core.errors import CatalogError, UsageError
+from indexer.core.errors import CatalogError
 from indexer.core.label_sets import ATTRIBUTE_PREFIX, CATEGORY, set_option
 from indexer.core.layout import AS_IT_IS, Layout
 from indexer.core.records import Fingerprint
@@ -200,20 +199,9 @@ class OpenCatalog:
         Raises:
             UsageError: the catalog is not divided, or has no such partition.
         """
-        name, key = self.folder.name, self.partition_key
-        if not key:
-            raise UsageError(
-                f"--partition {partition!r}: catalog {name!r} is not divided. A catalog is by a "
-                "column of its table from the first ingest --partition-key COLUMN on; --filter "
-                "asks for values of any column."
-            )
-        if not self.ledger.partition_count(partition):
-            partitions = list(self.ledger.partitions())
-            near = difflib.get_close_matches(partition, partitions, n=3) or partitions[:10]
-            raise UsageError(
-                f"catalog {name!r} has no items of {key} {partition!r}. It has {len(partitions):,} "
-                f"others, such as: {', '.join(near)}"
-            )
+        self.ledger.partitions.require(
+            partition, catalog=self.folder.name, column=self.partition_key
+        )
 
     @cached_property
     def labels(self) -> MilvusLabels:

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from indexer.catalog import parts, stored_shards
+from indexer.catalog import partition_index, parts, stored_shards
 from indexer.catalog.archive import Archive
 from indexer.catalog.item_rows import CatalogItems
+from indexer.catalog.partition_index import PartitionIndex
 from indexer.catalog.parts import PartIndex
 from indexer.catalog.stored_shards import StoredShards
 from indexer.core.errors import CatalogError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _SCHEMA = (
     parts.SCHEMA
     + stored_shards.SCHEMA
+    + partition_index.SCHEMA
     + """
 CREATE TABLE IF NOT EXISTS shards (
     number INTEGER PRIMARY KEY, rows INTEGER NOT NULL);
@@ -44,9 +46,6 @@ CREATE TABLE IF NOT EXISTS items (
 CREATE INDEX IF NOT EXISTS items_by_content ON items (content_hash);
 CREATE TABLE IF NOT EXISTS superseded (
     shard INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (shard, row)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS partitions (
-    item_id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS items_by_partition ON partitions (value);
 CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO totals VALUES ('items', 0);
 CREATE TEMP TABLE IF NOT EXISTS seen (item_id TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -125,6 +124,7 @@ class Ledger:
             delete_files(path)
             self._connection = _connect(path)
         self.parts = PartIndex(self._connection)
+        self.partitions = PartitionIndex(self._connection, self.parts)
         self.stored = StoredShards(self._connection)
         self._add_missing_shards(on_missing)
 
@@ -297,40 +297,6 @@ class Ledger:
                 "(SELECT item_id FROM partitions WHERE value = ?)",
                 (value,),
             )
-
-    def partition_count(self, value: str) -> int:
-        """Items of one partition."""
-        return self._scalar("SELECT count(*) FROM partitions WHERE value = ?", value)
-
-    def filter_partition(self, item_ids: Sequence[str], value: str) -> set[str]:
-        """Those of the ids that belong to one partition."""
-        query = "SELECT item_id, value FROM partitions"
-        rows = select_in(self._connection, query, "item_id", item_ids)
-        return {item_id for item_id, partition in rows if partition == value}
-
-    def items_in_partition(self, item_ids: Sequence[str], value: str) -> list[str]:
-        """Those of the items of which a row belongs to one partition, in order."""
-        inside = self.first_rows_in_partition(item_ids, value)
-        return [item_id for item_id in item_ids if item_id in inside]
-
-    def first_rows_in_partition(self, item_ids: Sequence[str], value: str) -> dict[str, str]:
-        """The id of each item's first row in one partition; items without one are left out."""
-        by_item = self.parts.rows_of(item_ids)
-        row_ids = [row.row_id for rows in by_item.values() for row in rows]
-        inside = self.filter_partition(row_ids, value)
-        first: dict[str, str] = {}
-        for item_id, rows in by_item.items():
-            for row in rows:
-                if row.row_id in inside:
-                    first.setdefault(item_id, row.row_id)
-        return first
-
-    def partitions(self) -> dict[str, int]:
-        """Items of each partition, the largest first."""
-        rows = self._connection.execute(
-            "SELECT value, count(*) FROM partitions GROUP BY value ORDER BY count(*) DESC, value"
-        )
-        return dict(rows.fetchall())
 
     def selected_rows(self, number: int) -> npt.NDArray[np.int64]:
         """Row numbers of a shard that ``select`` selected, in order."""

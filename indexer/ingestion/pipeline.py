@@ -22,12 +22,11 @@ from indexer.catalog.archive import Archive
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.ledger import Ledger, Place
 from indexer.core.chunks import in_chunks
-from indexer.core.failures import failure
 from indexer.core.hashing import canonical_json, described_hash
 from indexer.core.parts import is_cut, is_further
 from indexer.core.protocols import Source, left_out, merged
-from indexer.core.reasons import Reason, Stage
 from indexer.core.records import EmbeddedItem, Failure, FloatArray, Item
+from indexer.ingestion.duplicate_ids import DuplicateIds
 from indexer.ingestion.embedding import Outcome
 from indexer.ingestion.known_downloads import KnownDownloads
 from indexer.ingestion.parts import ItemParts
@@ -86,6 +85,7 @@ class Ingestion:
         self._stop = stop or threading.Event()
         self.report = IngestReport()
         self._parts = ItemParts(ledger, dead_letters, self.report, max_views=max_views)
+        self._duplicates = DuplicateIds(ledger)
         self._dead_items: set[str] = set()
         self._to_embed: list[Ready] = []
         self._copies: list[Ready] = []
@@ -149,32 +149,11 @@ class Ingestion:
             yield item
 
     def _without_duplicates(self, items: Iterable[Item | Failure]) -> Iterator[Item | Failure]:
-        """The rows that go through the stages, with their earlier downloads.
-
-        A repeated id becomes a failure; the parts of an item whose id is repeated are left out
-        with it.
-        """
-        repeated_parts: set[str] = set()
+        """The rows that go through the stages, with their earlier downloads."""
         chunks = self._parts.flatten(items, self._stages.chunk, within_s=self._sizes.checkpoint_s)
         for chunk in chunks:
             entries = chunk if self._downloads is None else self._downloads.attach(chunk)
-            ids = [item.item_id for item in entries if isinstance(item, Item)]
-            # The ledger marks them on disk: the ids of a large source do not fit into memory.
-            fresh = self._ledger.mark_seen(ids)
-            accepted: list[Item | Failure] = []
-            for entry in entries:
-                item = entry.item if isinstance(entry, Failure) else entry
-                if item.item_id in repeated_parts:
-                    repeated_parts.discard(item.item_id)
-                elif isinstance(entry, Failure):
-                    accepted.append(entry)
-                elif item.item_id in fresh:
-                    fresh.discard(item.item_id)
-                    accepted.append(entry)
-                else:
-                    repeated_parts = {_id_of(part) for part in item.parts or ()}
-                    accepted.append(_repeated(item))
-            accepted = self._parts.note(accepted)
+            accepted = self._parts.note(self._duplicates.refuse(entries))
             self.report.read += len(accepted)
             self._route_embedded_cuts(accepted)
             yield from (entry for entry in accepted if not _is_embedded_cut(entry))
@@ -396,10 +375,6 @@ class Ingestion:
             self.report.dead_by_origin[item.origin] += 1
 
 
-def _id_of(entry: Item | Failure) -> str:
-    return entry.item_id if isinstance(entry, Item) else entry.item.item_id
-
-
 def _is_embedded_cut(entry: Item | Failure) -> bool:
     return isinstance(entry, Item) and entry.vector is not None and is_cut(entry.part)
 
@@ -412,11 +387,3 @@ def _with_vector(entry: Loaded) -> Ready:
         previous=entry.previous,
         shards_at_lookup=entry.shards_at_lookup,
     )
-
-
-def _repeated(item: Item) -> Failure:
-    message = (
-        f"id {item.item_id!r} occurred before in the same job; the first one was kept. Make ids "
-        "unique, or ingest the second source under another --catalog."
-    )
-    return failure(item, Stage.READ, Reason.DUPLICATE_ID, message)

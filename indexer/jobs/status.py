@@ -87,7 +87,7 @@ def _facts(catalog: OpenCatalog) -> dict[str, Any]:
 
 def _partitions(catalog: OpenCatalog) -> str | None:
     key = catalog.partition_key
-    return f"{len(catalog.ledger.partitions()):,} by {key}" if key else None
+    return f"{len(catalog.ledger.partitions.counts()):,} by {key}" if key else None
 
 
 def _other_models(catalog: OpenCatalog) -> str | None:

@@ -16,12 +16,12 @@ from indexer.core.reasons import Reason
 from indexer.core.records import FURTHER_PICTURES, Failure, FloatArray, Item, Kind, key_of
 from indexer.sources import addresses, formats, media, tables
 from indexer.sources.columns import Convert, Survey, converter
-from indexer.sources.embedded import RowPicture, holds_bytes, pictures_in
+from indexer.sources.embedded import RowPicture
 from indexer.sources.feeds import FeedTable
-from indexer.sources.image_patterns import filled
 from indexer.sources.npy import VectorFile
 from indexer.sources.options import NO_COLUMN, TableOptions
 from indexer.sources.partitioned import TableLocation
+from indexer.sources.row_pictures import NamedPicture, RowPictures
 from indexer.sources.row_vectors import numbers_in, vector_of
 from indexer.sources.rows import (
     bad_row,
@@ -35,21 +35,6 @@ from indexer.sources.table_checks import check_columns, check_metadata
 
 _DIGITS = 12
 """Of a picture's address in an id: two of a million pictures of one item are alike by 2e-3."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """A picture that a row names.
-
-    Attributes:
-        view: its place among the row's pictures, from 1.
-        address: where it lies, maybe with credentials.
-        content: its bytes where it lies in the row itself.
-    """
-
-    view: int
-    address: str
-    content: bytes | None
 
 
 @dataclass(frozen=True)
@@ -191,7 +176,7 @@ class TableSource:
         identifier = place
         try:
             identifier = self._identifier(row)
-            pictures, problems = self._pictures(row)
+            pictures, problems = self._pictures.of_row(row)
             first = pictures[0] if pictures else None
             item = self._own_item(row, identifier, first, content)
             more = {FURTHER_PICTURES: [picture.address for picture in pictures[1:]]}
@@ -207,7 +192,7 @@ class TableSource:
         return item
 
     def _own_item(
-        self, row: tables.Row, identifier: str, first: _Picture | None, content: str
+        self, row: tables.Row, identifier: str, first: NamedPicture | None, content: str
     ) -> Item:
         """The row's item with its first picture, without metadata."""
         values, title_column = row.values or {}, self.options.text_column
@@ -233,7 +218,7 @@ class TableSource:
         own = parent_id == item.item_id
         return replace(item, parent_id="" if own else parent_id, part={ROW: row.number})
 
-    def _kind_of(self, picture: _Picture) -> Kind:
+    def _kind_of(self, picture: NamedPicture) -> Kind:
         """The kind of a row's content; some columns of pictures hold sounds."""
         if self._kind is not Kind.PICTURE:
             return self._kind
@@ -251,7 +236,7 @@ class TableSource:
         return without_credentials(checked_id(value, column))
 
     def _parts(
-        self, item: Item, further: Sequence[_Picture], problems: Sequence[tuple[int, ItemError]]
+        self, item: Item, further: Sequence[NamedPicture], problems: Sequence[tuple[int, ItemError]]
     ) -> tuple[Item | Failure, ...]:
         """An item's pictures after the first, and those that its row does not tell rightly."""
         parts: list[Item | Failure] = []
@@ -275,9 +260,7 @@ class TableSource:
 
     def _reason(self, row: tables.Row, error: ItemError) -> Reason:
         """The reason of a failed row; a row with its picture inside must not be retried alone."""
-        values = row.values or {}
-        inside = any(holds_bytes(values.get(column)) for column in self._image_columns)
-        if self.options.texts or not inside:
+        if self.options.texts or not self._pictures.lie_in(row):
             return error.reason
         needs_table = error.reason in {Reason.BAD_ID, Reason.EMPTY_TEXT}
         return error.reason if needs_table else Reason.BAD_METADATA
@@ -318,80 +301,15 @@ class TableSource:
             return None
         return self.table.converter(column, self.types.get(column)) or _unchanged
 
-    def _pictures(self, row: tables.Row) -> tuple[list[_Picture], list[tuple[int, ItemError]]]:
-        """The row's distinct pictures, in order, and what is wrong with others.
-
-        Raises:
-            ItemError: there is no good one, and the item needs one.
-        """
-        if self.options.texts:
-            return [], []
-        problems: list[tuple[int, ItemError]] = []
-        by_address: dict[str, _Picture] = {}
-        for view, (column, place, content) in enumerate(self._cells(row), 1):
-            if isinstance(content, ItemError):
-                problems.append((view, content))
-                continue
-            try:
-                picture = self._picture(row, view, column, place, content)
-            except ItemError as error:
-                problems.append((view, error))
-            else:
-                twice = picture.address in by_address
-                self.repeated["pictures that a product names twice"] += twice
-                by_address.setdefault(picture.address, picture)
-        if not by_address and self._kind != Kind.VECTOR:
-            columns = ", ".join(map(repr, self._image_columns))
-            empty = ItemError(
-                Reason.MISSING, f"the column {columns} is empty; give a path or an address"
-            )
-            raise problems[0][1] if problems else empty
-        return list(by_address.values()), problems
-
-    def _cells(self, row: tables.Row) -> list[tuple[str, int, str | bytes | ItemError]]:
-        """Column, place in it, and content of each picture that a row names, or what is wrong."""
-        values = row.values or {}
-        if self.options.image_pattern:
-            names = filled(self.options.image_pattern, values)
-            return [(self.options.image_column, 1, name) for name in names]
-        cells: list[tuple[str, int, str | bytes | ItemError]] = []
-        for column in self._image_columns:
-            try:
-                pictures = pictures_in(values.get(column), column)
-            except ItemError as error:
-                cells.append((column, 1, error))
-            else:
-                cells += [(column, place, picture) for place, picture in enumerate(pictures, 1)]
-        return cells
-
-    def _picture(
-        self, row: tables.Row, view: int, column: str, place: int, content: str | bytes
-    ) -> _Picture:
-        if isinstance(content, bytes):
-            return _Picture(view, self._inside(row, column, place), content)
-        if "\0" in content:
-            raise ItemError(
-                Reason.MISSING, f"the column {column!r} holds a zero byte, not a path or an address"
-            )
-        return _Picture(view, addresses.resolve(self._folder, checked_title(content, column)), None)
-
     @cached_property
-    def _image_columns(self) -> tuple[str, ...]:
-        return self.options.image_columns
-
-    def _inside(self, row: tables.Row, column: str, place: int) -> str:
-        """The address of a picture that lies in a row."""
-        named = "" if column == self._default_picture_column else column
-        return str(RowPicture(table=self.address, row=row.number, column=named, place=place))
-
-    @cached_property
-    def _folder(self) -> str:
-        """Where relative paths of pictures start from."""
-        return self.location.root if self.location else addresses.parent(self.address)
-
-    @cached_property
-    def _default_picture_column(self) -> str:
-        return formats.picture_column(self.table)
+    def _pictures(self) -> RowPictures:
+        return RowPictures(
+            table=self.table,
+            options=self.options,
+            location=self.location,
+            are_required=self._kind is not Kind.VECTOR,
+            repeated=self.repeated,
+        )
 
 
 def _unchanged(value: Any) -> Any:

@@ -130,7 +130,9 @@ def _labelled(
         if labelled is None:
             continue
         if partition is not None:
-            partition_ids = set(catalog.ledger.items_in_partition(labelled.item_ids, partition))
+            partition_ids = set(
+                catalog.ledger.partitions.items_inside(labelled.item_ids, partition)
+            )
             labelled = labelled.take(
                 row for row, taught_id in enumerate(labelled.item_ids) if taught_id in partition_ids
             )

@@ -187,7 +187,7 @@ def stored_subject(catalog: OpenCatalog, item_id: str, *, partition: str | None 
     if partition is not None:
         catalog.require_partition(partition)
         where = f" of {catalog.partition_key} {partition!r}"
-        requested = catalog.ledger.items_in_partition(requested, partition)
+        requested = catalog.ledger.partitions.items_inside(requested, partition)
     stored = vectors_of_items(catalog.archive, catalog.ledger.parts, requested).get(item_id)
     if stored is None:
         hint = catalog.ledger.parts.hint(item_id)

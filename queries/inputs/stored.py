@@ -29,7 +29,7 @@ def stored_items(
     absent = f"catalog {catalog.folder.name!r} has no such item"
     if partition is not None:
         catalog.require_partition(partition)
-        requested_ids = catalog.ledger.items_in_partition(requested_ids, partition)
+        requested_ids = catalog.ledger.partitions.items_inside(requested_ids, partition)
         absent += f" of {catalog.partition_key} {partition!r}"
     stored = vectors_of_items(catalog.archive, catalog.ledger.parts, requested_ids)
     names = tuple(item_id for item_id in item_ids if item_id in stored)

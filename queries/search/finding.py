@@ -223,7 +223,7 @@ def _stored(
     items, ledger = catalog.items_in(query.partition), catalog.ledger
     leads = ledger.parts.leads(item_ids)
     if query.partition is not None:
-        leads = ledger.first_rows_in_partition(item_ids, query.partition)
+        leads = ledger.partitions.first_rows(item_ids, query.partition)
     if query.vector is None:
         rows = items.fetch(list(leads.values()))
         hits = {row_id: Hit(similarity=0.0, fields=fields) for row_id, fields in rows.items()}

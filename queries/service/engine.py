@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -26,6 +25,7 @@ from queries.service.classifiers import Classifiers
 from queries.service.current_catalog import OpenedCatalog
 from queries.service.decoding import DecodingPool
 from queries.service.metrics import Metrics
+from queries.service.pieces import Pieces
 from queries.service.settings import ServiceSettings
 from queries.service.tracing import NOT_TRACED, Tracing
 
@@ -36,17 +36,6 @@ T = TypeVar("T")
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-PIECE_S = 0.01
-"""Seconds that one piece of a long question may keep others from the model: less than a question
-of theirs takes, so that it is at most twice as slow."""
-
-PATIENCE_S = 0.05
-"""Longest wait of a piece for the questions of others: a service that is always asked goes on."""
-
-# Short beside a forward pass.
-_LOOK_S = 0.002
-
-MOST_IN_PIECE = 16
 _DOWNLOADS = 32
 _NOTHING: FloatArray = np.empty(0, np.float32)
 
@@ -83,8 +72,7 @@ class Engine:
         self._thread = ThreadPoolExecutor(1, "engine")
         self._opened = OpenedCatalog(options)
         self._asked = 0
-        self._answers_under_way = 0
-        self._in_pieces = 0
+        self._pieces = Pieces(self.run)
         metrics.waiting.labels("catalog").set_function(lambda: self._asked)
         self._classifiers = Classifiers(self._opened)
         self._decoding: DecodingPool | None = None
@@ -171,7 +159,7 @@ class Engine:
         Args:
             answer: may be called several times.
         """
-        self._answers_under_way += 1
+        self._pieces.answers_under_way += 1
         try:
             while True:
                 previous_generation = self._generation
@@ -184,7 +172,7 @@ class Engine:
                     if previous_generation == self._generation:
                         return answered
         finally:
-            self._answers_under_way -= 1
+            self._pieces.answers_under_way -= 1
 
     @property
     def _generation(self) -> int | None:
@@ -285,8 +273,7 @@ class Engine:
     ) -> FloatArray:
         """Embed the many inputs of one question a few at a time, so that others go between.
 
-        A piece takes about ``PIECE_S``, however slow the model is, and begins when no question of
-        others is being answered, or after ``PATIENCE_S``. It ends where the caller is cancelled.
+        It ends where the caller is cancelled.
 
         Args:
             embed: of the model; called in the engine's thread.
@@ -297,34 +284,7 @@ class Engine:
         Raises:
             QueueFullError: too much waits.
         """
-        vectors: list[FloatArray] = []
-        embedded, size = 0, 1
-        self._in_pieces += 1
-        try:
-            while embedded < len(inputs):
-                await self._let_others_go_first()
-                piece = inputs[embedded : embedded + size]
-
-                def work(
-                    catalog: OpenCatalog, piece: Sequence[In] = piece
-                ) -> tuple[FloatArray, float]:
-                    start = time.perf_counter()
-                    piece_vectors = embed(catalog.encoder, piece)
-                    return piece_vectors, time.perf_counter() - start
-
-                piece_vectors, seconds = await self.run(work)
-                vectors.append(piece_vectors)
-                embedded += len(piece)
-                size = max(1, min(MOST_IN_PIECE, int(PIECE_S * len(piece) / max(seconds, 1e-6))))
-        finally:
-            self._in_pieces -= 1
-        return np.concatenate(vectors)
-
-    async def _let_others_go_first(self) -> None:
-        """Wait while questions that are no long ones are being answered."""
-        until = time.monotonic() + PATIENCE_S
-        while self._answers_under_way > self._in_pieces and time.monotonic() < until:
-            await asyncio.sleep(_LOOK_S)
+        return await self._pieces.embed(inputs, embed)
 
     async def classify(
         self,

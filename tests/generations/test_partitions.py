@@ -222,7 +222,12 @@ def test_an_item_moves_to_another_partition(own: Faked, tmp_path: Path) -> None:
     table.write_text("\n".join(map(json.dumps, rows)))
     assert ingest(own, [str(table)], HOW.ingest).replaced == 1
     with open_catalog(own) as catalog:
-        assert catalog.ledger.partitions() == {"shop 2": 10, "shop 0": 9, "shop 1": 8, HOSTILE: 3}
+        assert catalog.ledger.partitions.counts() == {
+            "shop 2": 10,
+            "shop 0": 9,
+            "shop 1": 8,
+            HOSTILE: 3,
+        }
         assert "i4" not in set(catalog.items_in("shop 1").item_ids())
         assert "i4" in set(catalog.items_in("shop 2").item_ids())
         assert catalog.items.count() == ITEMS
@@ -249,7 +254,7 @@ def test_partitions_outlive_a_lost_ledger_a_rebuild_and_another_model(own: Faked
     with open_catalog(own) as catalog:
         assert catalog.fingerprint.model == NEW
         assert catalog.items_in("shop 1").count() == 9
-        assert catalog.ledger.partition_count(HOSTILE) == 3
+        assert catalog.ledger.partitions.count(HOSTILE) == 3
 
 
 def test_a_catalog_is_divided_when_it_is_made_or_never(own: Faked, tmp_path: Path) -> None:

@@ -10,15 +10,15 @@ from typing import Any, Literal
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from queries.results import PictureObject, PictureObjects, Prediction, SearchHit, SearchResult
-from queries.service.client.connection import Connection, file_part
-from queries.service.client.results import (
-    Explanation,
+from queries.service.client.answers import (
     explanation_of,
     hit_of,
     predictions_of,
     search_result_of,
     value_of,
 )
+from queries.service.client.connection import Connection, file_part
+from queries.service.client.results import Explanation
 
 
 class Asking(Connection):

@@ -8,14 +8,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from queries.service.client.answers import item_of, values_of
 from queries.service.client.connection import Connection, file_part, path_of
-from queries.service.client.results import (
-    NewItem,
-    ServedItem,
-    StoredItem,
-    item_of,
-    values_of,
-)
+from queries.service.client.results import NewItem, ServedItem, StoredItem
 
 
 class Items(Connection):

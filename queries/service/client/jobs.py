@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from indexer.core.label_sets import CATEGORY
+from queries.service.client.answers import value_of, values_of
 from queries.service.client.connection import Connection, ServiceError, file_part, path_of
 from queries.service.client.labels import rows_of_file
-from queries.service.client.results import ServiceJob, value_of, values_of
+from queries.service.client.results import ServiceJob
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0

@@ -8,8 +8,9 @@ from typing import Any
 
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import Label
+from queries.service.client.answers import value_of, values_of
 from queries.service.client.connection import Connection, path_of
-from queries.service.client.results import LabelCounts, ServedLabel, value_of, values_of
+from queries.service.client.results import LabelCounts, ServedLabel
 
 _LABELS_AT_ONCE = 1_000
 """As many as the service lists on a page."""

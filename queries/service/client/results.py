@@ -1,15 +1,13 @@
-"""What the client gives beside the types of ``queries.results``, and how answers become them."""
+"""What the client gives beside the types of ``queries.results``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from queries.results import Facet, FoundBy, Prediction, SearchHit, SearchResult
-
-T = TypeVar("T")
+from queries.results import Prediction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,78 +366,3 @@ class ServiceJob:
     def is_over(self) -> bool:
         """Whether nothing more happens."""
         return self.state not in {"queued", "running"}
-
-
-def value_of(kind: type[T], answer: Mapping[str, Any], **values: Any) -> T:
-    """A value of an answer's fields; lists become tuples.
-
-    What it has no field for is left out: a newer service may say more.
-
-    Args:
-        values: fields that are made already.
-    """
-    names = {one.name for one in fields(kind)}  # type: ignore[arg-type]
-    given = {name: value for name, value in answer.items() if name in names and name not in values}
-    return kind(
-        **{
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in given.items()
-        },
-        **values,
-    )
-
-
-def values_of(kind: type[T], answers: Sequence[Mapping[str, Any]]) -> tuple[T, ...]:
-    """As ``value_of``, of each."""
-    return tuple(value_of(kind, answer) for answer in answers)
-
-
-def predictions_of(result: Mapping[str, Any]) -> list[Prediction]:
-    """The predictions of one input or item."""
-    of_input = {"part_id": result.get("part_id") or ""}
-    if "unknown_score" in result:
-        of_input["unknown_score"] = result["unknown_score"]
-    return [value_of(Prediction, row, **of_input) for row in result["predictions"]]
-
-
-def hit_of(hit: Mapping[str, Any]) -> SearchHit:
-    """A hit; where its picture lies is the service's affair."""
-    return value_of(SearchHit, hit, source="", found_by=FoundBy(hit.get("found_by", "vector")))
-
-
-def search_result_of(answer: Mapping[str, Any]) -> SearchResult:
-    """What a search found."""
-    return value_of(
-        SearchResult,
-        answer,
-        hits=list(map(hit_of, answer["hits"])),
-        facets=values_of(Facet, answer.get("facets", ())),
-    )
-
-
-def item_of(answer: Mapping[str, Any]) -> ServedItem:
-    """A stored item."""
-    return value_of(ServedItem, answer, reviews=values_of(Review, answer["reviews"]))
-
-
-def queue_of(answer: Mapping[str, Any]) -> ReviewQueue:
-    """A page of the review queue."""
-    items = tuple(
-        value_of(QueuedItem, row, predictions=tuple(predictions_of(row))) for row in answer["items"]
-    )
-    return value_of(ReviewQueue, answer, items=items)
-
-
-def explanation_of(answer: Mapping[str, Any]) -> Explanation:
-    """An explanation."""
-    heat = answer["heat"]
-    return value_of(
-        Explanation,
-        answer,
-        predictions=tuple(predictions_of(answer)),
-        prompts=values_of(PromptSimilarity, answer["prompts"]),
-        neighbours=values_of(Neighbour, answer["neighbours"]),
-        words=tuple((word, evidence) for word, evidence in answer["words"]),
-        heat=None if heat is None else value_of(Heat, heat),
-        views=values_of(PartLabel, answer["views"]),
-    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from indexer.core.label_sets import CATEGORY
+from queries.service.client.answers import queue_of, value_of, values_of
 from queries.service.client.connection import Connection
 from queries.service.client.results import (
     Category,
@@ -13,9 +14,6 @@ from queries.service.client.results import (
     Glance,
     ReviewQueue,
     StoredCorrection,
-    queue_of,
-    value_of,
-    values_of,
 )
 
 

@@ -21,7 +21,7 @@ from indexer.core.records import FloatArray
 from indexer.jobs.labels import remove_labels
 from queries.deciding.question import Question
 from queries.deciding.settings import Settings
-from queries.service import engine as engines
+from queries.service import pieces
 from queries.service.engine import Engine
 from queries.service.metrics import Metrics
 from queries.service.settings import ServiceSettings
@@ -138,9 +138,9 @@ def test_a_piece_waits_for_the_questions_of_others(
     meanwhile: int,
 ) -> None:
     """Another question comes during the first of three pieces, and takes long."""
-    monkeypatch.setattr(engines, "PATIENCE_S", patience_s)
-    monkeypatch.setattr(engines, "_LOOK_S", 0.0)
-    monkeypatch.setattr(engines, "MOST_IN_PIECE", 1)
+    monkeypatch.setattr(pieces, "PATIENCE_S", patience_s)
+    monkeypatch.setattr(pieces, "_LOOK_S", 0.0)
+    monkeypatch.setattr(pieces, "MOST_IN_PIECE", 1)
 
     async def ask() -> tuple[int, int]:
         engine = Engine(options, settings, Metrics())

@@ -16,8 +16,7 @@ from starlette.requests import Request
 
 from indexer.catalog.opening import CatalogOptions
 from indexer.encoder import SentenceTransformerEncoder
-from queries.service import disconnects
-from queries.service import engine as engines
+from queries.service import disconnects, pieces
 from queries.service.app import create_app
 from queries.service.settings import ServiceSettings
 
@@ -61,7 +60,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return embed(self, pictures)
 
     monkeypatch.setattr(SentenceTransformerEncoder, "embed_pictures", noted)
-    monkeypatch.setattr(engines, "MOST_IN_PIECE", 1)
+    monkeypatch.setattr(pieces, "MOST_IN_PIECE", 1)
     return sizes
 
 
