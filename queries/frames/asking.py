@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from indexer.core.errors import UsageError
+from indexer.core.errors import UsageError, refuse_single_texts
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import FloatArray
 from indexer.sources import Fetcher
@@ -108,6 +108,7 @@ class Asking(Opened):
         """
         if not inputs and not texts and not item_ids:
             raise UsageError("there is nothing to label: give inputs, texts or item_ids.")
+        refuse_single_texts(texts=texts, item_ids=item_ids, titles=titles)
         rows: list[dict[str, Any]] = []
         sources: list[str | bytes] = []
         by_title = question.settings.title_share > 0
@@ -231,6 +232,7 @@ class Asking(Opened):
             ItemError: the picture can't be read.
         """
         _refuse_counts(query)
+        refuse_single_texts(columns=columns)
         inputs = SearchInputs(
             text=text,
             content=None if image is None else str(image),

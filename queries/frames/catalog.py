@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from indexer.core.errors import UsageError
+from indexer.core.errors import UsageError, refuse_single_texts
 from indexer.core.label_sets import CATEGORY, column_prefix
 from indexer.jobs.dataset_export import export_dataset
 from indexer.jobs.ingest import ingest as ingest_sources
@@ -163,6 +163,7 @@ class Catalog(Asking, Cleaning):
             CatalogError: no labels, or no such catalog.
             UsageError: the filter is not valid, or there is no such partition or label set.
         """
+        refuse_single_texts(sets=sets)
         selection = Selection(filter_expression=filter_expression, partition=partition)
         with tempfile.TemporaryDirectory() as folder, self._opened(write=True) as catalog:
             path = Path(folder) / "categorized.parquet"

@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +88,7 @@ def _tables(dataset: Any) -> Iterator[pa.Table]:
     features = dataset.features or {}
     rows = iter(dataset.decode(False) if features else dataset)
     while batch := list(itertools.islice(rows, _ROWS)):
-        table = pa.Table.from_pylist([{k: _plain(v) for k, v in row.items()} for row in batch])
-        yield _with_names(table, features)
+        yield _with_names(_arrow(batch), features)
 
 
 def _plain(value: Any) -> Any:
@@ -100,23 +99,61 @@ def _plain(value: Any) -> Any:
         path = Path(value["path"] or "")
         if path.is_file():
             return {"bytes": path.read_bytes(), "path": path.name}
+    if isinstance(value, Mapping):
+        return {name: _plain(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
     return value
 
 
+def _arrow(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Some rows of a stream; one that lacks a column that others have is null there.
+
+    Raises:
+        UsageError: the values of a column are of several types, or of one that Arrow has not.
+    """
+    columns = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        try:
+            columns[name] = pa.array([_plain(row.get(name)) for row in rows])
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise UsageError(
+                f"column {name!r} of the dataset has no one type ({error}): convert it with map, "
+                "or leave it out with remove_columns."
+            ) from error
+    return pa.table(columns)
+
+
 def _with_names(table: pa.Table, features: Mapping[str, Any]) -> pa.Table:
-    """The table with the names of classes in the place of their numbers."""
+    """The table with the names of classes in the place of their numbers, in lists and structs."""
     for place, name in enumerate(table.column_names):
-        names = getattr(features.get(name), "names", None)
-        if names is None or not pa.types.is_integer(table.schema.field(name).type):
-            continue
-        # -1 stands for none in datasets' test splits.
-        numbers = [
-            None if one is None or one < 0 else names[one] for one in table[name].to_pylist()
-        ]
-        table = table.set_column(place, name, pa.array(numbers, pa.string()))
+        if _has_classes(features.get(name)):
+            named = [_named(value, features[name]) for value in table[name].to_pylist()]
+            table = table.set_column(place, name, pa.array(named))
     return table
+
+
+def _has_classes(feature: Any) -> bool:
+    """Whether a feature of a dataset is a ``ClassLabel``, or has one in it."""
+    if isinstance(feature, Mapping):
+        return any(map(_has_classes, feature.values()))
+    if isinstance(feature, list):
+        return any(map(_has_classes, feature))
+    inner = getattr(feature, "feature", None)
+    return hasattr(feature, "names") or (inner is not None and _has_classes(inner))
+
+
+def _named(value: Any, feature: Any) -> Any:
+    """A value with the names of its classes; -1 stands for none in datasets' test splits."""
+    if isinstance(feature, Mapping) and isinstance(value, Mapping):
+        return {name: _named(entry, feature.get(name)) for name, entry in value.items()}
+    if isinstance(value, list):
+        inner = feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
+        return [_named(entry, inner) for entry in value]
+    names = getattr(feature, "names", None)
+    if names is None or not isinstance(value, int):
+        return value
+    return names[value] if value >= 0 else None
 
 
 def _with_ids(table: pa.Table, dataset: Any, id_column: str, first: int) -> pa.Table:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from indexer.catalog.opening import CatalogOptions
@@ -22,6 +22,7 @@ from queries.service.jobs import Jobs
 from queries.service.keys import KeyFile, Keys
 from queries.service.limits import Limits
 from queries.service.metrics import Metrics
+from queries.service.parameters import refuse_unknown_parameters
 from queries.service.problems import Problem
 from queries.service.readiness import Readiness
 from queries.service.routes import (
@@ -93,6 +94,7 @@ def create_app(
         lifespan=partial(_lifespan, options=options, settings=settings),
         docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(refuse_unknown_parameters)],
         **tracing.of_requests,
     )
     app.state.settings = settings

@@ -53,12 +53,17 @@ class EmbeddedInput:
 
 
 async def read_uploads(
-    request: Request, field: str, settings: ServiceSettings
+    request: Request, field: str, settings: ServiceSettings, *, part: str
 ) -> tuple[list[Upload], FormData]:
     """The pictures of a form, and the form.
 
+    Args:
+        field: the parts with pictures; of a single one where it is ``picture``.
+        part: the only other one, with JSON.
+
     Raises:
-        Problem: 400 no pictures, 413 too many.
+        Problem: 400 no pictures, or what would be ignored: other parts, texts in the place of
+            pictures, several pictures where one is meant; 413 too many.
     """
     try:
         form = await request.form(max_files=settings.max_inputs, max_fields=64)
@@ -68,16 +73,30 @@ async def read_uploads(
         detail = f"{settings.max_inputs} pictures may come at a time: send several requests."
         raise Problem(413, "too-many", "Too many inputs", detail) from error
     files = [file for file in form.getlist(field) if isinstance(file, UploadFile)]
-    if not files:
+    if detail := _misplaced(form, field, part, files):
         await form.close()
-        detail = f"Send at least one picture as the form's part {field!r}."
-        raise Problem(400, "bad-request", "No picture", detail)
+        raise Problem(400, "bad-request", "The form is not as described", detail)
     uploads = [
         Upload(name=file.filename or f"picture {place + 1}", content=await file.read())
         for place, file in enumerate(files)
     ]
     await form.close()
     return uploads, form
+
+
+def _misplaced(form: FormData, field: str, part: str, files: Sequence[UploadFile]) -> str:
+    """What is wrong with the parts of a form; empty where nothing is."""
+    if unknown := sorted(form.keys() - {field, part}):
+        return f"There is no part {unknown[0]!r}: the form has {field!r} and {part!r}."
+    if not files:
+        return f"Send at least one picture as the form's part {field!r}."
+    if len(files) < len(form.getlist(field)):
+        return f"A part {field!r} is a text: send pictures as files, with names."
+    if len(files) > 1 and field == "picture":
+        return f"{len(files)} pictures, and this route takes one: send several requests."
+    if len(form.getlist(part)) > 1:
+        return f"The part {part!r} comes several times: send it once."
+    return ""
 
 
 def with_titles(uploads: Sequence[Upload], titles: Sequence[str] | None) -> list[Upload]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from shell import Shell
@@ -16,6 +17,7 @@ from shell import Shell
 from indexer.core.errors import CatalogError, UsageError
 from pocket.drawing import draw, product_type
 from queries import Catalog
+from queries.frames.datasets import kept_dataset
 
 NAMES = ("mug", "sneaker", "laptop")
 FEATURES = datasets.Features(
@@ -198,3 +200,55 @@ def test_what_is_no_dataset_is_told(
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(UsageError, match=r"zeroshelf\[datasets\]"):
         catalog.to_dataset()
+
+
+def kept_rows(dataset: Any, folder: Path) -> list[dict[str, Any]]:
+    """The rows as they are kept for a catalog."""
+    return list(pq.ParquetDataset(kept_dataset(dataset, folder, id_column="id")).read().to_pylist())
+
+
+def test_classes_in_lists_and_structs_have_their_names(tmp_path: Path) -> None:
+    """Several labels of a picture, and what a detector's dataset says of each box."""
+    classes = datasets.ClassLabel(names=list(NAMES))
+    features = datasets.Features(
+        {"types": datasets.List(classes), "objects": {"kind": datasets.List(classes), "n": classes}}
+    )
+    given = [
+        {"types": [0, 2], "objects": {"kind": [1], "n": -1}},
+        {"types": [], "objects": {"kind": [2, 0], "n": 1}},
+    ]
+    dataset = datasets.Dataset.from_list(given, features=features)
+    for made in (dataset, dataset.to_iterable_dataset()):
+        assert kept_rows(made, tmp_path) == [
+            {
+                "id": "row-0",
+                "types": ["mug", "laptop"],
+                "objects": {"kind": ["sneaker"], "n": None},
+            },
+            {"id": "row-1", "types": [], "objects": {"kind": ["laptop", "mug"], "n": "sneaker"}},
+        ]
+
+
+def test_rows_of_a_stream_may_lack_columns(tmp_path: Path) -> None:
+    """Those that the first row lacks are kept, and pictures in a struct too."""
+    picture = Image.new("RGB", (8, 8), "red")
+
+    def generated() -> Iterator[dict[str, Any]]:
+        yield {"title": "a"}
+        yield {"title": "b", "brand": "late", "view": {"front": picture}}
+
+    first, second = kept_rows(datasets.IterableDataset.from_generator(generated), tmp_path)
+    assert (first["brand"], first["view"], second["brand"]) == (None, None, "late")
+    assert second["view"]["front"]["bytes"].startswith(b"\x89PNG")
+
+
+def test_a_column_of_several_types_is_named(tmp_path: Path) -> None:
+    """With what can be done about it, and nothing is left behind."""
+
+    def generated() -> Iterator[dict[str, Any]]:
+        yield from ({"size": value} for value in (1, "XL"))
+
+    dataset = datasets.IterableDataset.from_generator(generated)
+    with pytest.raises(UsageError, match="column 'size' of the dataset has no one type"):
+        kept_dataset(dataset, tmp_path / "kept", id_column="id")
+    assert not list((tmp_path / "kept").iterdir())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from indexer.core.errors import UsageError
+from indexer.core.errors import UsageError, refuse_single_texts
 from indexer.core.label_sets import CATEGORY
 from queries.results import PictureObject, PictureObjects, Prediction, SearchHit, SearchResult
 from queries.service.client.answers import (
@@ -48,8 +48,13 @@ class Asking(Connection):
         Raises:
             ServiceError: refused, or no input of a request could be used.
             StoreUnavailableError: the service does not answer.
-            UsageError: a picture can't be read, or titles do not fit the pictures.
+            UsageError: nothing to label, a text in the place of a list, a picture can't be read,
+                or titles do not fit the pictures.
         """
+        if not (pictures or texts or item_ids or urls):
+            raise UsageError("there is nothing to label: give pictures, texts, item_ids or urls.")
+        lists = {"pictures": pictures, "texts": texts, "item_ids": item_ids, "urls": urls}
+        refuse_single_texts(**lists, titles=titles)
         if titles and len(titles) != len(pictures):
             raise UsageError(
                 f"{len(titles)} titles for {len(pictures)} pictures: give one for each."

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from indexer.core.errors import refuse_single_texts
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import Label
 from queries.service.client.answers import value_of, values_of
@@ -64,6 +65,7 @@ class Labels(Connection):
             ServiceError: refused: no valid taxonomy, or the key may not.
             StoreUnavailableError: the service does not answer.
         """
+        refuse_single_texts(applies_to=applies_to)
         if isinstance(labels, str | Path):
             served = [] if replace else self.labels(set_name=set_name)
             rows = rows_of_file(labels, existing=[_label_of(label) for label in served])

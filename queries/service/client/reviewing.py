@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from indexer.core.errors import UsageError, refuse_single_texts
 from indexer.core.label_sets import CATEGORY
 from queries.service.client.answers import queue_of, value_of, values_of
 from queries.service.client.connection import Connection
@@ -38,7 +39,6 @@ class Reviewing(Connection):
         category: Sequence[str] = (),
         status: Sequence[str] = (),
         set_name: str = CATEGORY,
-        **query: Any,
     ) -> ReviewQueue:
         """Items that nobody has looked at, the most useful first.
 
@@ -46,13 +46,14 @@ class Reviewing(Connection):
             limit: items of the page, at most 100.
             category: labels by id, name or path, a branch with all below it; "" is no label.
             status: accepted, review, unknown or not_visible; none are all.
-            query: further parameters of the route.
 
         Raises:
             ServiceError: refused, or there is no such label set.
             StoreUnavailableError: the service does not answer.
+            UsageError: a text in the place of a list.
         """
-        asked = {**query, "limit": limit, "offset": offset, "set": set_name}
+        refuse_single_texts(category=category, status=status)
+        asked: dict[str, Any] = {"limit": limit, "offset": offset, "set": set_name}
         asked |= {"category": list(category), "status": list(status)}
         return queue_of(self._ask("GET", "/v1/review", params=asked))
 
@@ -112,7 +113,11 @@ class Reviewing(Connection):
         Raises:
             ServiceError: refused as a whole: an item twice, or the key may not.
             StoreUnavailableError: the service does not answer.
+            UsageError: a text in the place of a list, or not as many times as items.
         """
+        refuse_single_texts(item_ids=item_ids, times=times)
+        if times and len(times) != len(item_ids):
+            raise UsageError(f"{len(times)} times for {len(item_ids)} items: give one for each.")
         given: Sequence[str | None] = times or [None] * len(item_ids)
         verdicts = [
             {"item_id": item_id, "time": time}

@@ -45,7 +45,7 @@ async def classify(request: Request) -> ClassifyResponse:
     inputs: Sequence[Upload | Input]
     options: ClassifyOptions
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        uploads, form = await read_uploads(request, "pictures", engine.settings)
+        uploads, form = await read_uploads(request, "pictures", engine.settings, part="options")
         sent = parsed(UploadOptions, str(form.get("options") or "{}"))
         inputs, options = with_titles(uploads, sent.titles), sent
     else:

@@ -59,7 +59,7 @@ async def why(request: Request) -> ExplanationOut:
     content, name = b"", ""
     body: ExplainRequest | None = None
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        uploads, form = await read_uploads(request, "picture", engine.settings)
+        uploads, form = await read_uploads(request, "picture", engine.settings, part="options")
         content, name = uploads[0].content, uploads[0].name
         options = parsed(ExplainOptions, str(form.get("options") or "{}"))
     else:

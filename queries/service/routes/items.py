@@ -32,6 +32,7 @@ from queries.service.engine import Engine
 from queries.service.fetching import fetch
 from queries.service.inputs import Upload, read_uploads
 from queries.service.keys import Scope
+from queries.service.parameters import ITEM_ID
 from queries.service.problems import RESPONSES, Places, Problem, parsed
 from queries.service.schemas.items import (
     ItemIn,
@@ -64,7 +65,7 @@ async def put_items(request: Request) -> ItemsResponse:
     spool: Spool = request.app.state.spool
     uploads: list[Upload | None]
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        files, form = await read_uploads(request, "pictures", engine.settings)
+        files, form = await read_uploads(request, "pictures", engine.settings, part="items")
         body = parsed(ItemsRequest, str(form.get("items") or "{}"))
         if len(files) != len(body.items):
             detail = f"{len(files)} pictures and {len(body.items)} items: send as many of each."
@@ -94,7 +95,7 @@ async def put_items(request: Request) -> ItemsResponse:
     return ItemsResponse(results=results)
 
 
-@router.get("/{item_id:path}", dependencies=[MayRead])
+@router.get(ITEM_ID, dependencies=[MayRead])
 async def get_item(request: Request, item_id: str) -> ItemOut:
     """One item and what is known of it."""
     engine: Engine = request.app.state.engine
@@ -112,7 +113,7 @@ async def get_item(request: Request, item_id: str) -> ItemOut:
     return await engine.run(look)
 
 
-@router.delete("/{item_id:path}", status_code=204, dependencies=[MayWrite])
+@router.delete(ITEM_ID, status_code=204, dependencies=[MayWrite])
 async def delete_item(request: Request, item_id: str) -> None:
     """Take an item out."""
     engine: Engine = request.app.state.engine
@@ -125,7 +126,7 @@ pictures = APIRouter(prefix="/v1/pictures", tags=["items"], responses=RESPONSES)
 
 
 @pictures.get(
-    "/{item_id:path}",
+    ITEM_ID,
     dependencies=[MayRead],
     response_class=Response,
     responses={200: {"content": {"image/jpeg": {}}}},
@@ -174,7 +175,7 @@ sounds = APIRouter(prefix="/v1/sounds", tags=["items"], responses=RESPONSES)
 
 
 @sounds.get(
-    "/{item_id:path}",
+    ITEM_ID,
     dependencies=[MayRead],
     response_class=Response,
     responses={200: {"content": {"audio/*": {}}}},

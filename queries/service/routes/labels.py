@@ -19,6 +19,7 @@ from indexer.jobs.labels import add_labels, remove_labels
 from queries.service.access import requires
 from queries.service.engine import Engine
 from queries.service.keys import Scope
+from queries.service.parameters import LABEL_ID
 from queries.service.problems import RESPONSES
 from queries.service.schemas.labels import (
     LabelIn,
@@ -119,7 +120,7 @@ async def put_labels(
     return await writer.run(change)
 
 
-@router.delete("/{label_id:path}", dependencies=[Depends(requires(Scope.ADMIN))])
+@router.delete(LABEL_ID, dependencies=[Depends(requires(Scope.ADMIN))])
 async def delete_label(
     request: Request,
     label_id: str,

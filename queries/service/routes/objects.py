@@ -40,7 +40,7 @@ async def look(request: Request) -> ObjectsResponse:
     engine: Engine = request.app.state.engine
     upload: Upload | None = None
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        uploads, form = await read_uploads(request, "picture", engine.settings)
+        uploads, form = await read_uploads(request, "picture", engine.settings, part="query")
         asked, upload = parsed(ObjectsRequest, str(form.get("query") or "{}")), uploads[0]
     else:
         asked = parsed(ObjectsRequest, await request.body())

@@ -32,7 +32,7 @@ async def find(request: Request) -> SearchResponse:
     engine: Engine = request.app.state.engine
     picture: Upload | Input | None = None
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        uploads, form = await read_uploads(request, "picture", engine.settings)
+        uploads, form = await read_uploads(request, "picture", engine.settings, part="query")
         body = parsed(SearchRequest, str(form.get("query") or "{}"))
         picture = uploads[0]
     else:

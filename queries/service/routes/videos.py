@@ -12,6 +12,7 @@ from indexer.sources import addresses
 from queries.service.access import requires
 from queries.service.engine import Engine
 from queries.service.keys import Scope
+from queries.service.parameters import ITEM_ID
 from queries.service.problems import RESPONSES, Problem
 from queries.service.routes.items import fields_of_row
 
@@ -21,7 +22,7 @@ _TYPES = {".webm": "video/webm", ".mkv": "video/x-matroska", ".avi": "video/x-ms
 
 
 @router.get(
-    "/{item_id:path}",
+    ITEM_ID,
     dependencies=[Depends(requires(Scope.READ))],
     response_class=Response,
     responses={200: {"content": {"video/*": {}}}},

@@ -220,8 +220,18 @@ def test_results_have_the_fields_of_the_description(client: Client) -> None:
 
 
 def test_any_id_can_be_asked_for(client: Client) -> None:
-    """Slashes, question marks, percent signs, dots and other alphabets are parts of ids."""
-    ids = ["a/b?c#d%20e", "größe 46 & 47", "..", "x/../y", "x;y=1,z", "%2e%2e/%2F", "鞋"]
+    """Slashes, question marks, percent signs, dots, lines and other alphabets are parts of ids."""
+    ids = [
+        "a/b?c#d%20e",
+        "größe 46 & 47",
+        "..",
+        "x/../y",
+        "x;y=1,z",
+        "%2e%2e/%2F",
+        "鞋",
+        "two\nlines",
+        "x\n",
+    ]
     new = [NewItem(item_id=one, title=f"item {one}", metadata={"n": 1}) for one in ids]
     assert {one.error for one in client.add_items(new)} == {None}
     for one in ids:
@@ -274,6 +284,24 @@ def test_what_can_not_be_written_or_asked_is_told(client: Client, tmp_path: Path
         client.explain(text="a", item_id="b")
     with pytest.raises(ServiceError, match="nothing"):
         client.wait(client.start_audit("nothing"))
+
+
+def test_what_would_be_taken_for_something_else_is_refused() -> None:
+    """No input, letters of a text as texts, and times that do not fit; nothing is sent."""
+    client = Client("http://nowhere")
+    for asked, message in (
+        (lambda: client.classify(items=["new"]), "there is nothing to label"),
+        (lambda: client.classify(texts="red mug"), "texts is a list: give ..red mug.."),
+        (lambda: client.classify(item_ids="new"), "item_ids is a list"),
+        (lambda: client.classify(pictures=b"GIF89a"), "pictures is a list"),
+        (lambda: client.review_queue(category="mug"), "category is a list"),
+        (lambda: client.withdraw("new"), "item_ids is a list"),
+        (lambda: client.withdraw(["a", "b"], times=["x"]), "1 times for 2 items"),
+        (lambda: client.start_categorize(sets="category"), "sets is a list"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            asked()
+    client.close()
 
 
 class Answering(httpx.BaseTransport):

@@ -152,3 +152,44 @@ def test_an_answer_that_has_begun_may_take_longer() -> None:
     with contextlib.closing(loop):
         loop.run_until_complete(bounded(scope, receive, send))
     assert len(sent) == 8
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/v1/review?categry=mug", "query/categry: no such parameter; there are: category, limit,"),
+        ("/v1/map?column=label", "query/column: no such parameter; there are none"),
+        ("/v1/pictures/mug-red.png?size=64", "there are: side"),
+    ],
+)
+def test_a_parameter_that_no_route_reads_is_refused(
+    client: TestClient, path: str, told: str
+) -> None:
+    """Ignored, a misspelt one would answer with all items."""
+    answer = client.get(path)
+    assert answer.status_code == 422
+    assert told in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "parts", "told"),
+    [
+        ("/v1/classify", [("pictures", "a"), ("option", None)], "There is no part 'option'"),
+        ("/v1/classify", [("pictures", "a"), ("pictures", None)], "is a text: send pictures as"),
+        (
+            "/v1/search",
+            [("picture", "a"), ("picture", "b")],
+            "2 pictures, and this route takes one",
+        ),
+        ("/v1/explain", [("options", None)], "Send at least one picture"),
+        ("/v1/objects", [("picture", "a"), *[("query", None)] * 2], "comes several times"),
+    ],
+)
+def test_a_part_of_a_form_that_is_not_read_is_refused(
+    client: TestClient, path: str, parts: list[tuple[str, str | None]], told: str
+) -> None:
+    """Misspelt, a text in the place of a file, one too many."""
+    files = [(name, (file, b"{}")) for name, file in parts]
+    answer = client.post(path, files=files)
+    assert answer.status_code == 400
+    assert told in answer.json()["detail"]
