@@ -105,14 +105,16 @@ def classify_remotely(
     sent = [query for place, query in enumerate(queries) if place not in missing]
     pictures = [Path(query.source) for query in sent if query.source]
     titles = [query.title for query in sent if query.source]
-    with remote.client() as client:
-        answers = client.classify(
-            pictures=pictures,
-            texts=[query.title for query in sent if not query.source],
-            item_ids=items,
-            titles=titles if any(titles) else (),
-            **_options_of(question),
-        )
+    answers: list[list[Prediction]] = []
+    if sent or items:
+        with remote.client() as client:
+            answers = client.classify(
+                pictures=pictures,
+                texts=[query.title for query in sent if not query.source],
+                item_ids=items,
+                titles=titles if any(titles) else (),
+                **_options_of(question),
+            )
     names = [*items] or [query.name for query in queries]
     places = [place for place in range(len(names)) if place not in missing]
     refused = {
