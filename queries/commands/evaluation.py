@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _MISTAKES = 24
+_CONFUSIONS = 5
+"""The most frequent pairs in the terminal: the JSON has all."""
 
 
 @app.command()
@@ -157,7 +159,7 @@ def evaluate(
                 write_text_durably(html, page)
     if to is not None:
         write_text_durably(to, json.dumps(as_json(evaluation), ensure_ascii=False))
-    _show(evaluation, output)
+    _show(evaluation, output, {"report": html, "written to": to})
 
 
 @contextlib.contextmanager
@@ -236,7 +238,7 @@ def _page(
     )
 
 
-def _show(evaluation: Any, output: Output) -> None:
+def _show(evaluation: Any, output: Output, files: Mapping[str, Path | None]) -> None:
     from queries.evaluation.evaluate import as_json
 
     if output != Output.TABLE:
@@ -247,6 +249,20 @@ def _show(evaluation: Any, output: Output) -> None:
         else:
             console.show_rows([plain], output)
         return
+    facts = _facts(evaluation)
+    facts |= {name: str(path) for name, path in files.items() if path is not None}
+    console.show_facts(facts, title=_title(evaluation))
+    if evaluation.control is not None:
+        _show_control(evaluation.control)
+    for name, groups in {"level": evaluation.levels, **evaluation.slices}.items():
+        rows = [{name: group["name"], **_without_name(group)} for group in map(asdict, groups)]
+        if rows:
+            console.show_table(rows, title=f"By {name}")
+    _show_confusions(evaluation)
+
+
+def _facts(evaluation: Any) -> dict[str, Any]:
+    """The rows of the table: what was measured, and each figure that there is."""
     left_out = (
         f", {evaluation.unlabelled:,} without a truth left out" if evaluation.unlabelled else ""
     )
@@ -257,27 +273,42 @@ def _show(evaluation: Any, output: Output) -> None:
         for name, value in evaluation.measures.items()
         if not math.isnan(value) and (evaluation.levels or not name.startswith("hierarchical"))
     }
-    training_count = evaluation.taught + evaluation.calibrating
+    training = {}
+    if evaluation.taught + evaluation.calibrating:
+        training["learnt from" if evaluation.of_training else "left out"] = _training_items(
+            evaluation
+        )
     facts: dict[str, Any] = {
         "items": f"{evaluation.items:,} with a truth{unknowns}{left_out}",
-        **({"left out": _training_items(evaluation)} if training_count else {}),
+        **training,
         "labels": f"{evaluation.labels:,}"
         + ("" if evaluation.labels_certain else " or more")
         + (f" of level {evaluation.level}, where truths are cut too" if evaluation.level else ""),
         **figures,
         "acc1": f"{figures['acc1']:.4f}  (95% interval {low:.4f} to {high:.4f})",
     }
-    if evaluation.with_taught is not None:
+    if evaluation.with_taught is not None and not evaluation.of_training:
         for name, value in figures.items():
             alone = facts[name] if isinstance(facts[name], str) else f"{value:.4f}"
             facts[name] = f"{alone}; {evaluation.with_taught[name]:.4f} with those left out"
-    console.show_facts(facts, title=_title(evaluation))
-    if evaluation.control is not None:
-        _show_control(evaluation.control)
-    for name, groups in {"level": evaluation.levels, **evaluation.slices}.items():
-        rows = [{name: group["name"], **_without_name(group)} for group in map(asdict, groups)]
-        if rows:
-            console.show_table(rows, title=f"By {name}")
+    return facts
+
+
+def _show_confusions(evaluation: Any) -> None:
+    """Print which labels are given most often in place of which."""
+    rows = [
+        {
+            "truth": evaluation.names[pair.truth_id],
+            "given": evaluation.names.get(pair.predicted_id, pair.predicted_id) or "none",
+            "items": pair.items,
+        }
+        for pair in evaluation.confusions[:_CONFUSIONS]
+    ]
+    if rows:
+        more = len(evaluation.confusions) - len(rows)
+        console.show_table(rows, title="Confused most often")
+        if more:
+            console.say(f"{more:,} more pairs of labels are confused: --to FILE writes all.")
 
 
 def _title(evaluation: Any) -> str:
@@ -286,10 +317,10 @@ def _title(evaluation: Any) -> str:
 
 
 def _training_items(evaluation: Any) -> str:
-    return (
-        f"{evaluation.taught:,} that were taught, {evaluation.calibrating:,} calibrated on: "
-        "the catalog has learnt from them"
-    )
+    counts = f"{evaluation.taught:,} that were taught, {evaluation.calibrating:,} calibrated on: "
+    if evaluation.of_training:
+        return counts + "no other item has a label as its truth"
+    return counts + "the catalog has learnt from them"
 
 
 def _show_control(control: Any) -> None:

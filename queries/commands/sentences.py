@@ -53,12 +53,14 @@ def of_calibration(
         f"Scores are probabilities now, by {report.items:,} labelled items{titled}. The best label "
         f"of {report.accuracy:.1%} of them is right."
     )
-    were = "too cautious" if report.temperature < 1 else "too sure"
-    if abs(math.log(report.temperature)) < _TELLING:
+    gap = report.mean_score_before - report.accuracy
+    were = "too sure" if gap > 0 else "too cautious"
+    if abs(gap) < _TELLING_GAP:
         were = "neither too cautious nor too sure"
     yield (
-        f"The scores were {were} (temperature {report.temperature:.2f}). Now they differ from the "
-        f"share that is right by {100 * report.calibration_error:.1f} points on the mean."
+        f"The scores were {were}: {report.mean_score_before:.1%} on the mean. They differed from "
+        f"the share that is right by {100 * report.calibration_error_before:.1f} points on the "
+        f"mean, and differ by {100 * report.calibration_error:.1f} now."
     )
     yield from _of_unknown(report, set_name)
     if target is not None:
@@ -83,6 +85,7 @@ def of_separation(separation: Separation, best: str, second: str) -> Iterator[st
 
 
 _TELLING = 0.05
+_TELLING_GAP = 0.02
 """Log odds from which a contribution is named: a factor of 1.05."""
 
 

@@ -48,6 +48,7 @@ class Evaluation:
         taught: items with a truth that the labels were taught by; left out of all figures but
             those ``with_taught``.
         calibrating: the same of items that scores were calibrated on.
+        of_training: every figure is of taught and calibrating items, since there are no others.
         with_taught: where it was asked for, ``items``, ``unknowns`` and every figure of
             ``measures`` on all items, those that the catalog has learnt from too.
         names: a name by the id of each label that occurs; ids where names are alike.
@@ -85,6 +86,7 @@ class Evaluation:
     confusions: Sequence[Confusion]
     slices: Mapping[str, Sequence[Group]]
     outcomes: Outcomes
+    of_training: bool = False
     with_taught: Mapping[str, float] | None = None
     control: DescriptionControl | None = None
 
@@ -172,6 +174,7 @@ def evaluate(
             for name, column in slice_columns.items()
         },
         outcomes=outcomes,
+        of_training=bool((is_measured & training.either).any()),
         with_taught=_with_counts(everything, measures(everything)) if include_taught else None,
         control=described,
     )

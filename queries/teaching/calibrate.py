@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +46,11 @@ class CalibrateReport:
         items: labelled items that scores are calibrated on.
         titled_items: those of them that are scored by their titles too.
         accuracy: share of them whose best label is right.
-        temperature: in units of the labels' own: below 1 scores were too cautious.
-        calibration_error: expected calibration error on these items, after fitting.
+        temperature: of the scores without titles, in units of the labels' own.
+        mean_score_before: of the best labels, titles included, before these items were
+            calibrated on: beside ``accuracy`` it says whether scores were too sure.
+        calibration_error_before: expected calibration error of those scores.
+        calibration_error: the same after fitting.
         unknown_above: the unknown score beyond which an input is unknown; None: none is.
         min_score: to accept from for the target precision, without a title; None where
             none was asked for or none reaches it.
@@ -65,6 +68,8 @@ class CalibrateReport:
     titled_items: int
     accuracy: float
     temperature: float
+    mean_score_before: float
+    calibration_error_before: float
     calibration_error: float
     unknown_above: float | None
     min_score: float | None
@@ -114,10 +119,16 @@ def calibrate(
             "calibrate on other items. Until then scores have the temperature that "
             "cross-validation gave when they were taught."
         )
+    settings = settings or Settings()
+    mean_before, error_before = _figures(
+        # Without the target: before the first calibration there are no items to fit one to.
+        fit_predictor(catalog, head, replace(settings, target_precision=None)),
+        untaught,
+    )
     folder.save_calibrating(items)
     store_labels(folder, "calibrating", labels)
     store_unknown(folder, labelled, unknown)
-    predictor = fit_predictor(catalog, head, settings or Settings(), save=True)
+    predictor = fit_predictor(catalog, head, settings, save=True)
     titled = untaught.titled if predictor.fusion is not None else untaught.take(())
     scores, right = scores_and_hits(predictor, untaught)
     return CalibrateReport(
@@ -125,6 +136,8 @@ def calibrate(
         titled_items=len(titled),
         accuracy=float(right.mean()),
         temperature=predictor.scorer.temperature * predictor.scorer.unit,
+        mean_score_before=mean_before,
+        calibration_error_before=error_before,
         calibration_error=float(expected_calibration_error(scores, right)),
         unknown_above=finite_or_none(predictor.unknown_above),
         more_items=_more_items(predictor, scores, right),
@@ -133,6 +146,12 @@ def calibrate(
         titled_unknown_figures=unknown_figures(catalog, predictor, titled=True),
         **_thresholds(predictor, untaught, scores),
     )
+
+
+def _figures(predictor: Predictor, items: LabelledItems) -> tuple[float, float]:
+    """The mean score of the best labels, and its expected calibration error."""
+    scores, right = scores_and_hits(predictor, items)
+    return float(scores.mean()), float(expected_calibration_error(scores, right))
 
 
 def _sample(items: LabelledItems | None) -> LabelledItems:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,34 @@ def test_a_table_for_people(shop: Shell) -> None:
     assert "95% interval" in printed
     assert "By colour" in printed
     assert "hierarchical" not in printed  # the labels are flat
+
+
+def test_confusions_and_the_files_written_are_printed(shop: Shell) -> None:
+    """The most frequent pairs of labels, with their counts, as the JSON has them."""
+    printed = shop("evaluate", "out.parquet", "--truth", "truth", "--to", "figures.json").stdout
+    figures = json.loads((shop.folder / "figures.json").read_text())
+    assert "figures.json" in printed
+    first, *others = figures["confusions"]
+    table = printed[printed.index("Confused most often") :]
+    rows = [line.split("│")[1:-1] for line in table.splitlines() if line.startswith("│")]
+    assert len(rows) == min(5, 1 + len(others))
+    truth, given, items = map(str.strip, rows[0])
+    names = figures["names"]
+    assert (truth, given) == (names[first["truth_id"]], names[first["predicted_id"]])
+    assert int(items) == first["items"]
+
+
+def test_items_that_all_calibrate_are_not_called_left_out(shop: Shell) -> None:
+    """Where every item was calibrated on, the table says so once and has one figure a row."""
+    data = shop.folder / "data-of-calibrated"
+    shutil.copytree(shop.folder / ".zeroshelf", data)
+    shop("labels", "calibrate", "--truth", "truth", "--data-dir", data)
+    printed = shop(
+        "evaluate", "out.parquet", "--truth", "truth", "--include-taught", "--data-dir", data
+    ).stdout
+    assert "learnt from" in printed
+    assert "the catalog has learnt from them" not in printed
+    assert "with those left out" not in printed
 
 
 def test_a_table_of_a_level_is_measured_at_that_level(tmp_path: Path) -> None:

@@ -187,6 +187,7 @@ def test_items_that_were_learnt_from_are_left_out(
             measured(catalog, table)
         on_these = measured(catalog, table, include_taught=True)
         assert (on_these.items, on_these.measures["acc1"]) == (4, 0.5)
+        assert (both.of_training, on_these.of_training) == (False, True)
     assert (found.items, found.unknowns, found.taught, found.calibrating) == (2, 1, 1, 1)
     assert (found.measures["acc1"], found.with_taught) == (0.5, None)
     assert sum(group.items for group in groups) == 2

@@ -235,15 +235,31 @@ def test_calibration_makes_scores_probabilities(options: CatalogOptions) -> None
     assert abs(float(np.mean(scores)) - report.accuracy) < 0.1
 
 
-def test_scores_that_need_no_temperature_are_not_blamed(options: CatalogOptions) -> None:
-    """A temperature of .99 is as good as 1; one of 2 means that they were too sure."""
+def test_calibration_tells_how_scores_were_before(options: CatalogOptions) -> None:
+    """The figures before are those of the table that the uncalibrated catalog gives."""
+    before = table_of(options)
+    scores = np.array(before["score"])
+    report = calibrated(options, write_truth(options.data_dir, range(ITEMS)))
+    assert report.mean_score_before == pytest.approx(scores.mean(), abs=1e-4)
+    assert report.calibration_error < report.calibration_error_before
+    again = calibrated(options, write_truth(options.data_dir, range(ITEMS)))
+    assert again.calibration_error_before == pytest.approx(report.calibration_error, abs=1e-6)
+
+
+def test_scores_are_blamed_by_what_they_were(options: CatalogOptions) -> None:
+    """By the mean score beside the share that is right, whatever the pictures' temperature is."""
     report = calibrated(options, write_truth(options.data_dir, range(100)))
     told = [
-        " ".join(of_calibration(replace(report, temperature=temperature), None))
-        for temperature in (0.99, 2.0)
+        " ".join(
+            of_calibration(
+                replace(report, mean_score_before=report.accuracy + gap, temperature=2.4), None
+            )
+        )
+        for gap in (-0.01, 0.2, -0.2)
     ]
     assert "neither too cautious nor too sure" in told[0]
     assert "were too sure" in told[1]
+    assert "were too cautious" in told[2]
 
 
 def test_a_target_precision_is_kept_on_the_items_it_came_from(options: CatalogOptions) -> None:
