@@ -10,13 +10,18 @@ from indexer.core.records import FloatArray
 from queries.projection.methods import NEIGHBOURS, Method
 from queries.projection.umap_process import umap_in_process
 
+NO_SPREAD = 1e-6
+"""Vectors of length 1 that differ by less differ by rounding: UMAP gives such items no places, and
+scaled to the square they would lie apart."""
+
 
 def lay_out(
     reduced: FloatArray, method: Method, *, seed: int, stop: threading.Event | None = None
 ) -> FloatArray:
     """float32 (n, 2): places in the unit square, both axes at one scale.
 
-    The same vectors and seed give the same places on the same machine.
+    The same vectors and seed give the same places on the same machine. Where all vectors are the
+    same, all lie in the middle.
 
     Args:
         reduced: float32 (n, k), along the principal axes, that of the largest variance first.
@@ -27,6 +32,8 @@ def lay_out(
         StoppedError: ``stop`` was set.
     """
     flat = np.zeros((len(reduced), 2), dtype=np.float32)
+    if np.ptp(reduced, axis=0).max(initial=0) < NO_SPREAD:
+        return in_unit_square(flat)
     flat[:, : reduced.shape[1]] = reduced[:, :2]
     if method is Method.UMAP:
         # From PCA's places rather than random ones: what is far apart stays so

@@ -131,6 +131,14 @@ def test_umap_keeps_groups_together_the_same_each_time() -> None:
         lay_out(vectors, Method.UMAP, seed=4, stop=stop)
 
 
+@pytest.mark.parametrize("method", list(Method))
+def test_items_that_are_all_the_same_lie_in_the_middle(method: Method) -> None:
+    """But for the rounding of their vectors, which is not blown up."""
+    noise = np.random.default_rng(0).normal(scale=1e-8, size=(40, 4))
+    assert (lay_out(noise.astype(np.float32), method, seed=0) == 0.5).all()
+    assert (lay_out(np.zeros((40, 4), np.float32), method, seed=0) == 0.5).all()
+
+
 def test_all_items_are_on_the_map(catalog: OpenCatalog) -> None:
     """With places that keep the groups, and a second run that finds nothing to do."""
     item_map = current_map(catalog)

@@ -87,7 +87,7 @@ async def at_a_glance(request: Request, set: SetName = CATEGORY) -> CatalogOut: 
             labels=len(catalog.label_set),
             label_version=catalog.label_set.version,
             adapted=catalog.adaptation is not None,
-            reviewed=len(decided.corrections(catalog)),
+            reviewed=len(catalog.ledger.parts.rows_of(list(decided.corrections(catalog)))),
             categories=[
                 CategoryOut(
                     **asdict(category),

@@ -52,6 +52,8 @@ def test_the_least_sure_come_first_and_leave_when_they_were_looked_at(client: Te
     glance = client.get("/v1/catalog").json()
     assert glance["reviewed"] == 3
     assert sum(one["items"] for one in glance["categories"]) == 8
+    assert client.delete(f"/v1/items/{third['item_id']}").status_code == 204
+    assert client.get("/v1/catalog").json()["reviewed"] == 2
 
 
 @pytest.mark.usefixtures("labelled")
