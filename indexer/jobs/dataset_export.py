@@ -147,11 +147,15 @@ def _dtype(kind: pa.DataType) -> str:
 
 
 def _metadata_names(catalog: OpenCatalog, taken: set[str]) -> dict[str, str]:
-    """Columns of the data set by those of the metadata; a taken name gets one behind it."""
-    return {
-        name: f"{name}_given" if name in taken else name
-        for name in sorted(catalog.metadata_columns())
-    }
+    """Columns of the data set by those of the metadata; a taken name gets "_given" behind it."""
+    names = sorted(catalog.metadata_columns())
+    free_names = {name: name for name in names if name not in taken}
+    for name in sorted(taken.intersection(names)):
+        column = f"{name}_given"
+        while column in taken or column in free_names.values():
+            column += "_given"
+        free_names[name] = column
+    return dict(sorted(free_names.items()))
 
 
 def _chosen_rows(

@@ -252,3 +252,16 @@ def test_a_column_of_several_types_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="column 'size' of the dataset has no one type"):
         kept_dataset(dataset, tmp_path / "kept", id_column="id")
     assert not list((tmp_path / "kept").iterdir())
+
+
+def test_columns_with_taken_names_lose_nothing(tmp_path: Path) -> None:
+    """A column called as the decided label, and one called as that one would be."""
+    (tmp_path / "items.jsonl").write_text(
+        '{"id": "a", "title": "red mug", "label": "own"}\n'
+        '{"id": "b", "title": "guitar", "label_given": "another"}'
+    )
+    catalog = Catalog("names", model="pocket", data_dir=tmp_path / "data")
+    catalog.ingest(tmp_path / "items.jsonl", image_column="none")
+    rows = {row["id"]: row for row in catalog.to_dataset()}
+    assert (rows["a"]["label"], rows["a"]["label_given_given"]) == (None, "own")
+    assert rows["b"]["label_given"] == "another"

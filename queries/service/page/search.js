@@ -103,7 +103,7 @@ export function show(view, { query }) {
       grid.append(...answer.hits.map((hit) => itemCard(hit, { columns: listed(columns.value), more: attempt(() => go({ text: words.value, item_id: hit.item_id })) })));
       query.offset += answer.hits.length;
       if (answer.hits.length < PAGE || query.offset >= MOST) {
-        end.textContent = `${query.offset} items.`;
+        end.textContent = answer.hits.length < PAGE ? `${query.offset} items.` : `The first ${query.offset} items: narrow the search to see others.`;
         asked = null;
       }
     } finally {
