@@ -45,7 +45,8 @@ def duplicates(
             min=0.0,
             max=1.0,
             help="Cosine from which two pictures show variants of one product. Default: what 75% "
-            "of the catalog's own pictures reach when they are recoloured and mirrored.",
+            "of the catalog's own pictures reach when they are recoloured and mirrored, and only "
+            "items with titles are variants; a cosine given here holds for those without too.",
         ),
     ] = None,
     variants: Annotated[
@@ -153,7 +154,7 @@ def _facts(report: DuplicatesReport) -> dict[str, Any]:
         "largest",
         "same content": report.same_content,
         "near-duplicates": report.near_duplicates,
-        "variants": report.variants,
+        "variants": _variants(report),
         "to keep": f"{report.kept:,} of the {report.grouped:,}",
         "cosines": f"{report.near:.3f} or more near-duplicates, {report.product:.3f} or more "
         f"variants; {_calibrated(report)}",
@@ -169,6 +170,17 @@ def _size(report: DuplicatesReport) -> str:
     if report.shared:
         size += f"; {report.shared:,} pictures that many items have are not compared"
     return size
+
+
+def _variants(report: DuplicatesReport) -> str:
+    if not report.untitled:
+        return f"{report.variants:,}"
+    count = report.untitled
+    items = "no item has a title" if count == report.items else f"{count:,} items have no title"
+    return (
+        f"{report.variants:,}; {items}, and pictures alone do not tell variants from other things "
+        "of a kind: --product COSINE groups them all the same"
+    )
 
 
 def _calibrated(report: DuplicatesReport) -> str:

@@ -84,9 +84,7 @@ class Words:
         self._rarity = {word: math.log((1 + len(titles)) / count) for word, count in counts.items()}
 
     def agree(self, title: str, other: str) -> bool:
-        """Whether two titles may be of one product; where one says nothing, they may."""
-        if not title or not other:
-            return True
+        """Whether two titles, neither of them empty, may be of one product."""
         words, others = _words(title), _words(other)
         union = sum(map(self._rarity.__getitem__, words | others))
         shared = sum(map(self._rarity.__getitem__, words & others))
@@ -110,7 +108,8 @@ def check_group(
     Pictures are copies where their signatures agree, if both can be read; else their embeddings
     decide. Of near-duplicates each picture of the one with fewer is a copy of one of the other's.
     Variants have near embeddings, by their nearest pictures, and titles that say the same for the
-    most part, where both have one. No item is far from the centre of its group.
+    most part; where a title is missing, the limits say whether embeddings alone decide. No item is
+    far from the centre of its group.
 
     Args:
         read: None leaves the pictures unread.
@@ -228,8 +227,9 @@ def _lead_variants(
             if cosines[row] < limits.product:
                 break
             centre = leading[row]
-            near = to_others(centre, followers).min() >= limits.product
-            if near and words.agree(members.titles[place], members.titles[centre]):
+            titles = members.titles[place], members.titles[centre]
+            agreed = words.agree(*titles) if all(titles) else limits.untitled
+            if agreed and to_others(centre, followers).min() >= limits.product:
                 like[place], similarities[place] = centre, cosines[row]
                 kinds[place], centres[followers] = VARIANT, centre
                 joined = True

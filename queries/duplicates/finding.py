@@ -54,6 +54,7 @@ class DuplicatesReport:
         variants: items that show another version of a product; all of them are kept.
         kept: items of the groups that are kept.
         largest: items of the largest group.
+        untitled: items that are no variants because they have no title to tell it by.
         near: lowest cosine of near-duplicates.
         product: lowest cosine of variants.
         signature: lowest agreement of two pictures; None: pictures were not read.
@@ -74,6 +75,7 @@ class DuplicatesReport:
     variants: int
     kept: int
     largest: int
+    untitled: int
     near: float
     product: float
     signature: float | None
@@ -147,7 +149,16 @@ def find_duplicates(
     table = _table(catalog, rows, grouping)
     with writer:
         writer.write(table)
-    return _report(rows, grouping, limits, vectors.probing), table
+    untitled = _untitled(catalog, rows) if variants and not limits.untitled else 0
+    return _report(rows, grouping, limits, vectors.probing, untitled), table
+
+
+def _untitled(catalog: OpenCatalog, rows: Rows) -> int:
+    """Items without a title."""
+    return sum(
+        described(catalog, rows.leads.take(places), ["title"]).column(0).to_pylist().count("")
+        for _, places in rows.leads.by_shard()
+    )
 
 
 def _group(
@@ -255,7 +266,7 @@ def _table(catalog: OpenCatalog, rows: Rows, grouping: _Grouping) -> pa.Table:
 
 
 def _report(
-    rows: Rows, grouping: _Grouping, limits: Thresholds, probing: Probing | None
+    rows: Rows, grouping: _Grouping, limits: Thresholds, probing: Probing | None, untitled: int
 ) -> DuplicatesReport:
     sizes = np.bincount(grouping.centres)
     counts: dict[str, Any] = {
@@ -274,6 +285,7 @@ def _report(
         variants=counts["variant"],
         kept=grouped - dropped,
         largest=int(sizes.max(initial=0)) if grouped else 0,
+        untitled=untitled,
         near=limits.near,
         product=limits.product,
         signature=limits.signature,

@@ -57,12 +57,15 @@ class Thresholds:
         product: of variants of one product; at most ``near``.
         signature: lowest agreement of two pictures' signatures; None leaves pictures unread.
         sampled: pictures that they were calibrated on; 0: they are the usual ones, or given.
+        untitled: whether ``product`` alone makes variants where an item has no title. Unlike
+            things of one kind are as near as recoloured copies are, so only a user says so.
     """
 
     near: float
     product: float
     signature: float | None = None
     sampled: int = 0
+    untitled: bool = False
 
 
 def thresholds(
@@ -77,13 +80,14 @@ def thresholds(
 
     Args:
         near: as a user gave it.
-        product: likewise.
+        product: likewise; then it holds for items without titles too.
     """
+    untitled = product is not None
     pictures = list(_pictures(catalog, fetcher, decoder)) if catalog_sees_pictures(catalog) else []
     if len(pictures) < FEWEST_SAMPLED:
         chosen = USUAL_NEAR if near is None else near
         usual = USUAL_PRODUCT if product is None else product
-        return Thresholds(near=chosen, product=min(chosen, usual))
+        return Thresholds(near=chosen, product=min(chosen, usual), untitled=untitled)
     copies = [
         [copy(picture, decoder) for picture in pictures]
         for copy in (_encoded_again, _cropped, _marked)
@@ -103,6 +107,7 @@ def thresholds(
         product=min(near, product),
         signature=float(np.quantile(agreed, 1 - COPIES_FOUND)),
         sampled=len(pictures),
+        untitled=untitled,
     )
 
 

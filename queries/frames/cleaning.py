@@ -45,7 +45,8 @@ class Cleaning(Opened):
 
         Args:
             near: lowest cosine of near-duplicates; None calibrates it.
-            product: lowest cosine of variants; None calibrates it.
+            product: lowest cosine of variants; None calibrates it, and items without titles are
+                then no variants.
             variants: also group variants of a product.
             keep_by: column whose highest number is kept; None: what came first.
 
@@ -75,6 +76,8 @@ class Cleaning(Opened):
                 f"Look-alikes of catalog {catalog.folder.name}: {report.groups:,} groups of "
                 f"{report.grouped:,} items, {report.kept:,} to keep"
             )
+            if report.untitled:
+                title += f"; {report.untitled:,} items without a title are no variants"
             return _of_items(catalog, table, title, _LIKE_SHOWN)
 
     def audit(

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from shell import SCRIPT, Shell
+from shell import SCRIPT, Shell, write_rows
 from warm import WarmProcess, run
 
 from benchmarks.duplicates import WIDTH, write_archive
@@ -251,6 +251,18 @@ def test_pictures_tell_copies_and_titles_tell_variants() -> None:
     assert checked.centres.tolist() == [0, 0, 0, 3]
 
 
+@pytest.mark.parametrize("titles", [["", "", "mug"], ["mug", "", ""]])
+def test_a_picture_alone_makes_no_variant(titles: list[str]) -> None:
+    """Of equal embeddings, where a title is missing; unless a user gives the cosine."""
+    vectors = np.repeat(planted(1, 1), 3, axis=0)
+    group = Members(views=ItemViews.of(vectors), titles=titles, sources=[""] * 3)
+    words = Words(pa.chunked_array([titles]))
+    for untitled, kinds in ((False, ["centre"] * 3), (True, ["centre", "variant", "variant"])):
+        limits = Thresholds(near=1.1, product=0.8, untitled=untitled)
+        checked = check_group(group, limits, words, variants=True, read=None)
+        assert [KINDS[kind] for kind in checked.kinds] == kinds
+
+
 def test_a_near_duplicate_far_from_the_centre_makes_its_own_group() -> None:
     """A variant is near the centre and its copy is not: both stay out of the centre's group."""
     angles = np.radians([0, 30, 45])
@@ -312,6 +324,21 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     shell = Shell(folder, in_process=True, model="pocket")
     shell("ingest", "shop/few.csv")
     return shell
+
+
+def test_items_without_titles_are_told(tmp_path: Path) -> None:
+    """Their number, and what groups them all the same; a cosine that is given does so."""
+    shell = Shell(tmp_path, in_process=True)
+    np.save(tmp_path / "v.npy", planted(1, 3))
+    write_rows(tmp_path / "t.jsonl", [{"id": "a"}, {"id": "b"}, {"id": "c", "title": "mug"}])
+    shell("ingest", "t.jsonl", "--vectors", "v.npy")
+    by_pictures = "duplicates", "--to", "groups.csv", "--near", 1
+    told = " ".join(shell(*by_pictures).stdout.split())
+    assert "2 items have no title" in told
+    assert "--product COSINE" in told
+    assert shell.json(*by_pictures)[0]["variants"] == 0
+    report = shell.json(*by_pictures, "--product", 0.5)[0]
+    assert (report["variants"], report["untitled"]) == (2, 0)
 
 
 def documented(heading: str) -> list[str]:

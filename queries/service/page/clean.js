@@ -74,7 +74,7 @@ function result(kind, draw) {
 const many = (count, name) => `${count.toLocaleString("en")} ${name}`;
 
 const summary = {
-  duplicates: (report) => `${many(report.groups, "groups")}: ${many(report.same_content, "with the same content")}, ${many(report.near_duplicates, "near-duplicates")}, ${many(report.variants, "variants")}.`,
+  duplicates: (report) => `${many(report.groups, "groups")}: ${many(report.same_content, "with the same content")}, ${many(report.near_duplicates, "near-duplicates")}, ${many(report.variants, "variants")}.${report.untitled ? ` ${many(report.untitled, "without a title")}: pictures alone do not tell variants.` : ""}`,
   audit: (report) => `${many(report.suspects, "labels")} of ${many(report.judged, "are worth a look")}; ${many(report.probable, "are more probably wrong than right")}.`,
 };
 
