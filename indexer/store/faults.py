@@ -115,13 +115,32 @@ def _is_filter_fault(code: int, message: str) -> bool:
 
 
 def _filter_fault(row_filter: Filter, message: str) -> UsageError:
-    # The message shows what the user typed, without the condition on the partition.
-    cause = " ".join(message.replace(row_filter.expression, row_filter.typed).split())
+    cause = _filter_cause(row_filter, message)
     fields = ", ".join(row_filter.fields)
     return UsageError(
-        f"filter {row_filter.typed!r} is not valid: {cause}. Fields: {fields}; "
+        f"filter {row_filter.typed!r} is not valid: {cause} Fields: {fields}; "
         'a column of your table is metadata["NAME"], for example: metadata["price"] < 20'
     )
+
+
+def _filter_cause(row_filter: Filter, message: str) -> str:
+    """What is wrong in what the user typed, in one line.
+
+    Milvus Lite quotes the filter above a caret, which says nothing in one line, and counts its
+    columns from the condition on the partition, which the user did not type.
+    """
+    shown = message.replace(row_filter.expression, row_filter.typed)
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    quoted = " ".join(row_filter.typed.split())
+    cause = ": ".join(line for line in lines if line not in {"", "^", quoted})
+    start = row_filter.expression.rfind(row_filter.typed)
+
+    def column(found: re.Match[str]) -> str:
+        # A list is rewritten for Milvus Lite: a column of that is none of the typed filter.
+        return f" at column {max(int(found[1]) - start, 1)}" if start >= 0 else ""
+
+    cause = re.sub(r" at column (\d+)", column, cause).rstrip(".")
+    return cause if cause.endswith("?") else f"{cause}."
 
 
 def _fault(address: str, action: str, code: int | None, message: str) -> ZeroshelfError:

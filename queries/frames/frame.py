@@ -16,6 +16,9 @@ from queries.pages.parts import Pictures, render
 SHOWN_ROWS = 20
 """Rows of the HTML: each may have a picture, which is read and decoded to show it."""
 
+_ROWS_IN_TEXT = 5
+"""Rows that ``print`` shows: a look at what there is."""
+
 _TIMEOUT_S = 5.0
 """Seconds that one picture may take to come: a notebook waits for all of them."""
 
@@ -59,6 +62,15 @@ class Frame:
             {name: pa.array(values[name], columns[name], from_pandas=True) for name in columns}
         )
         return cls(table=table, title=title, shown=shown, sources=sources)
+
+    def __repr__(self) -> str:
+        rows, names = self.table.num_rows, self.shown or tuple(self.table.column_names)
+        lines = [
+            "  " + ", ".join(f"{name}: {_text(row[name])}" for name in names)
+            for row in self.table.slice(0, _ROWS_IN_TEXT).select(names).to_pylist()
+        ]
+        more = [f"  ... and {rows - _ROWS_IN_TEXT:,} more"] if rows > _ROWS_IN_TEXT else []
+        return "\n".join([f"<Frame: {self.title}, {rows:,} rows>", *lines, *more])
 
     def __len__(self) -> int:
         return int(self.table.num_rows)

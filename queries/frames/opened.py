@@ -25,6 +25,9 @@ class Opened:
         self._encoder: Any = None
         self._made_by: Any = None
 
+    def __repr__(self) -> str:
+        return f"<Catalog {self.options.catalog!r} in {str(self.options.data_dir)!r}>"
+
     @contextlib.contextmanager
     def _opened(self, set_name: str = CATEGORY, *, write: bool = False) -> Iterator[OpenCatalog]:
         """The catalog, with the model of the last time where it is still the same."""

@@ -148,6 +148,11 @@ def test_a_filter_that_is_not_valid_is_told_as_it_was_typed(options: Faked) -> N
     assert "filter 'cost < 10' is not valid" in str(raised.value)
     assert key_of("shop 1") not in str(raised.value)
     assert "partition ==" not in str(raised.value)
+    with (
+        open_catalog(options) as catalog,
+        pytest.raises(UsageError, match=r"at column 7: .*\? Fields"),
+    ):
+        search(catalog, query(4), partition="shop 1", filter_expression="title = 'a'")
 
 
 def test_labels_are_written_back_to_the_items_of_the_partition_only(

@@ -54,6 +54,16 @@ def catalog(folder: Path) -> Catalog:
     return catalog
 
 
+def test_a_frame_and_a_catalog_print_short(catalog: Catalog, folder: Path) -> None:
+    """Some rows of the columns that are shown, and how many more there are."""
+    assert repr(catalog) == f"<Catalog 'shop' in {str(folder / 'data')!r}>"
+    first, *rows = repr(catalog.categorize()).splitlines()
+    assert first.endswith("8 rows>")
+    assert len(rows) == 6
+    assert rows[0].startswith("  item_id: mug-red, path: mug, score: 0.")
+    assert rows[-1] == "  ... and 3 more"
+
+
 def test_labels_are_a_frame(catalog: Catalog) -> None:
     """In their order, with the types of the columns."""
     labels = catalog.labels()

@@ -201,6 +201,25 @@ def test_refuses_a_bad_filter(items: MilvusItems, expression: str) -> None:
         list(items.item_ids(expression))
 
 
+@pytest.mark.parametrize(
+    ("expression", "cause"),
+    [
+        ("price << 3", "unexpected token '<' at column 8: expected literal"),
+        ('label = "x"', "at column 7: did you mean '=='?"),
+    ],
+)
+def test_what_is_wrong_in_a_filter_is_one_sentence(
+    items: MilvusItems, expression: str, cause: str
+) -> None:
+    """The filter is quoted once, and no caret points at nothing."""
+    write(items, store_rows.items(3))
+    with pytest.raises(UsageError) as raised:
+        items.search(unit_vectors(1), limit=1, filter_expression=expression)
+    assert cause in str(raised.value)
+    assert str(raised.value).count(expression) == 1
+    assert "^" not in str(raised.value)
+
+
 def test_a_decision_is_replaced_and_removed(items: MilvusItems) -> None:
     """Rows written again with other decisions, or none, carry those."""
     [row] = store_rows.items(1)
