@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pocket.drawing import COLOURS, PATTERNS, product_types
-from pocket.figures import Section
+from pocket.figures import Section, table_of
 from pocket.splits import (
     NEVER_DRAWN,
     TEST_PARENTS,
@@ -92,17 +92,8 @@ def write_card(folder: Path, sections: list[Section]) -> None:
         never=", ".join(NEVER_DRAWN),
         wordings=_wordings(),
     )
-    card = "\n".join([head, _table(sections), tail])
+    card = "\n".join([head, table_of(sections), tail])
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
-
-
-def _table(sections: list[Section]) -> str:
-    rows = ["| held out | what | measured | goal |", "|---|---|---|---|"]
-    for section in sections:
-        for figure in section.figures:
-            goal = f"{figure.wanted:g}" if figure.wanted is not None else ""
-            rows.append(f"| {section.title} | {figure.what} | {figure.value} | {goal} |")
-    return "\n".join(rows) + "\n"
 
 
 def _wordings() -> str:

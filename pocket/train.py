@@ -1,7 +1,6 @@
 """Trains `pocket` from nothing: `python -m pocket.train`."""
 
 import argparse
-import hashlib
 import logging
 import random
 import time
@@ -16,7 +15,14 @@ from transformers import CLIPModel, CLIPTokenizer
 from pocket.augment import augment
 from pocket.captions import COLOUR_WORDS, PATTERN_WORDS, PROMPTS, caption, prompt
 from pocket.drawing import COLOURS, PARENTS, product_type
-from pocket.learning import Stock, batches, descend, gathered, learn_words, set_rate
+from pocket.learning import (
+    Stock,
+    batches,
+    descend,
+    learn_words,
+    mean_vectors,
+    set_rate,
+)
 from pocket.losses import (
     Recognition,
     alignment_loss,
@@ -113,14 +119,10 @@ def _prepare_texts(plan: Plan) -> tuple[CLIPTokenizer, Stock]:
     teacher = Teacher()
     english = teacher.english_words(plan.english_words)
     names = product_names(plan.taxonomy)
-    phrases = text_stock(english, names)
-    texts = [phrase.text for phrase in phrases]
-    version = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
-    path = plan.cache / f"teacher-{version}.pt"
-    if not path.exists():
-        torch.save(torch.from_numpy(teacher.embed(texts, width=WIDTH)), path)
-    vectors = gathered(torch.load(path), [phrase.concept for phrase in phrases], plan.gather)
-    return train_tokenizer(english, names), Stock(texts=texts, vectors=vectors)
+    stock = teacher.stock(
+        text_stock(english, names), width=WIDTH, gather=plan.gather, cache=plan.cache
+    )
+    return train_tokenizer(english, names), stock
 
 
 def learn_pictures(
@@ -172,14 +174,7 @@ def anchor_vectors(model: CLIPModel, tokenizer: CLIPTokenizer) -> dict[str, Tens
     wordings |= {parent: training_parents(parent) for parent in PARENTS}
     wordings |= {colour: COLOUR_WORDS.get(colour, (colour,)) for colour in COLOURS}
     wordings |= PATTERN_WORDS
-    with torch.no_grad():
-        return {
-            name: normalize(
-                embed_texts(model, tokenizer, [p.format(w) for w in said for p in PROMPTS]).mean(0),
-                dim=0,
-            )
-            for name, said in wordings.items()
-        }
+    return mean_vectors(model, tokenizer, wordings, PROMPTS)
 
 
 def place_of(combination: Combination, anchors: dict[str, Tensor], plan: Plan) -> Tensor:

@@ -68,10 +68,10 @@ class MeasuredColours:
 
     def find(self, hashes: Sequence[str]) -> dict[str, FloatArray]:
         """Colours by content hash, float32 (k,); hashes that were not measured are left out."""
-        found: dict[str, FloatArray] = {}
-        for some in in_chunks(dict.fromkeys(hashes), VALUES_PER_QUERY):
-            marks = ", ".join("?" * len(some))
+        colours_by_hash: dict[str, FloatArray] = {}
+        for hash_chunk in in_chunks(dict.fromkeys(hashes), VALUES_PER_QUERY):
+            marks = ", ".join("?" * len(hash_chunk))
             query = f"SELECT content_hash, cells FROM colours WHERE content_hash IN ({marks})"  # noqa: S608 - marks only
-            for name, cells in self._connection.execute(query, some):
-                found[name] = np.frombuffer(cells, np.float16).astype(np.float32)
-        return found
+            for name, cells in self._connection.execute(query, hash_chunk):
+                colours_by_hash[name] = np.frombuffer(cells, np.float16).astype(np.float32)
+        return colours_by_hash

@@ -87,7 +87,9 @@ def status(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
         facts["catalogs"] = ", ".join(map(_catalog, running.catalogs)) or "none"
         console.show_facts(facts)
         return
-    catalogs = [{"name": one.name, "written": one.is_written} for one in running.catalogs]
+    catalogs = [
+        {"name": catalog.name, "written": catalog.is_written} for catalog in running.catalogs
+    ]
     console.show_rows([{**facts, "catalogs": catalogs}], output)
 
 

@@ -81,8 +81,12 @@ def _group_lines(group: TyperGroup, ctx: Any) -> Iterator[str]:
 
 def _lines(command: TyperCommand, ctx: Any, *, show_all: bool) -> Iterator[str]:
     width = _width(ctx)
-    arguments = [one for one in command.params if isinstance(one, TyperArgument)]
-    options = [one for one in command.params if isinstance(one, TyperOption) and not one.hidden]
+    arguments = [parameter for parameter in command.params if isinstance(parameter, TyperArgument)]
+    options = [
+        parameter
+        for parameter in command.params
+        if isinstance(parameter, TyperOption) and not parameter.hidden
+    ]
     words = " ".join(_argument_name(argument) for argument in arguments)
     yield f"Usage: {ctx.command_path} [OPTIONS] {words}".rstrip()
     yield from _paragraphs(command, width)

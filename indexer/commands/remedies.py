@@ -38,19 +38,19 @@ def completed(message: str, options: Sequence[str] = CARRIED) -> str:
     Args:
         options: those of ``CARRIED`` that may be told.
     """
-    given = _given(options)
-    if not given or "zeroshelf " not in message:
+    given_options = _given(options)
+    if not given_options or "zeroshelf " not in message:
         return message
     pieces, start = [], 0
-    for found in _COMMAND.finditer(message):
-        words, accepted = _known_command(found[1].split())
-        end = found.start(1) + sum(len(word) + 1 for word in words)
+    for command in _COMMAND.finditer(message):
+        words, accepted = _known_command(command[1].split())
+        end = command.start(1) + sum(len(word) + 1 for word in words)
         rest = message[end:]
         stop = _END.search(rest)
         present = rest[: stop.start()] if stop else rest
         added = [
             f" {name} {shlex.quote(value)}"
-            for name, value in given.items()
+            for name, value in given_options.items()
             if name in accepted and not re.search(rf"{name}\b", present)
         ]
         pieces += [message[start:end], *added]
@@ -62,13 +62,13 @@ def _given(options: Sequence[str]) -> dict[str, str]:
     """The options that the running command got by its command line or by a variable."""
     if _running is None:
         return {}
-    given = {}
+    given_options = {}
     for name in options:
         key = name.removeprefix("--").replace("-", "_")
         source, value = _running.get_parameter_source(key), _running.params.get(key)
         if source is not None and source.name in {"COMMANDLINE", "ENVIRONMENT"} and value:
-            given[name] = str(value)
-    return given
+            given_options[name] = str(value)
+    return given_options
 
 
 def _known_command(words: Sequence[str]) -> tuple[list[str], set[str]]:

@@ -141,12 +141,12 @@ def suppress(
     """
     iou, inside = overlaps(boxes, boxes)
     waiting = np.argsort(-scores, kind="stable")
-    kept = []
+    kept_boxes = []
     while len(waiting):
         best, others = waiting[0], waiting[1:]
-        kept.append(best)
+        kept_boxes.append(best)
         waiting = others[(iou[best, others] <= max_iou) & (inside[best, others] <= max_inside)]
-    return np.array(kept, dtype=np.int64)
+    return np.array(kept_boxes, dtype=np.int64)
 
 
 def cut(picture: Pixels, box: Box) -> Pixels:

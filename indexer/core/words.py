@@ -67,9 +67,9 @@ def query_expression(words: str, without: Sequence[str] = (), *, every: bool = F
     if not terms:
         return ""
     junction = " AND " if every else " OR "
-    wanted = junction.join(f"({' OR '.join(spellings)})" for spellings in terms)
+    wanted_words = junction.join(f"({' OR '.join(spellings)})" for spellings in terms)
     unwanted = excluded_expression(without)
-    return f"({wanted}) NOT ({unwanted})" if unwanted else wanted
+    return f"({wanted_words}) NOT ({unwanted})" if unwanted else wanted_words
 
 
 def excluded_expression(without: Sequence[str]) -> str:

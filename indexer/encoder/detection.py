@@ -107,11 +107,11 @@ class Detector:
             FoundObject(box=_rounded(corners, width, height), score=score, word=word)
             for corners, score, word in detected
         ]
-        usable = [found for found in inside if min(found.box[2:]) >= SMALLEST_SIDE]
+        usable = [detected for detected in inside if min(detected.box[2:]) >= SMALLEST_SIDE]
         if not usable:
             return []
-        boxes = np.array([found.box for found in usable], dtype=np.int64)
-        scores = np.array([found.score for found in usable])
+        boxes = np.array([detected.box for detected in usable], dtype=np.int64)
+        scores = np.array([detected.score for detected in usable])
         return [usable[row] for row in suppress(boxes, scores, max_iou=MAX_IOU)[: self._most]]
 
     def detect(self, picture: Pixels) -> list[tuple[tuple[float, ...], float, str]]:
@@ -128,8 +128,10 @@ class Detector:
         with torch.inference_mode(), quiet():
             outputs = self._model(**inputs)
         sizes = torch.tensor([[image.height, image.width]])
-        found = self._boxes(outputs, inputs, sizes)
-        rows = zip(found["boxes"], found["scores"], found["text_labels"], strict=True)
+        detections = self._boxes(outputs, inputs, sizes)
+        rows = zip(
+            detections["boxes"], detections["scores"], detections["text_labels"], strict=True
+        )
         return [(tuple(box.tolist()), float(score), word) for box, score, word in rows]
 
     def _inputs(self, image: Image.Image) -> Any:
@@ -138,21 +140,23 @@ class Detector:
     def _boxes(self, outputs: Any, inputs: Any, sizes: Any) -> dict[str, Any]:
         words = [list(self.words)]
         if self._family in _OWL:
-            found: list[dict[str, Any]] = self._processor.post_process_grounded_object_detection(
-                outputs,
-                threshold=self._threshold,
-                target_sizes=sizes,
-                text_labels=words,
+            detections: list[dict[str, Any]] = (
+                self._processor.post_process_grounded_object_detection(
+                    outputs,
+                    threshold=self._threshold,
+                    target_sizes=sizes,
+                    text_labels=words,
+                )
             )
         else:
-            found = self._processor.post_process_grounded_object_detection(
+            detections = self._processor.post_process_grounded_object_detection(
                 outputs,
                 inputs["input_ids"],
                 threshold=self._threshold,
                 text_threshold=self._threshold,
                 target_sizes=sizes,
             )
-        return found[0]
+        return detections[0]
 
     def _require_short(self) -> None:
         """Refuse words that the model would cut off, or fail on."""

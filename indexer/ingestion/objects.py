@@ -120,22 +120,22 @@ class ObjectSegmenter:
 
     def _kept(self, whole: Item, stored: Sequence[StoredCut]) -> list[Entry]:
         """The stored boxes of a file that is what it was, however they were found."""
-        kept = [box for box in stored if _is_of_file(whole, box)]
-        self.tally.outdated += len(stored) - len(kept)
-        return _rows_of(whole, kept)
+        boxes_of_file = [box for box in stored if _is_of_file(whole, box)]
+        self.tally.outdated += len(stored) - len(boxes_of_file)
+        return _rows_of(whole, boxes_of_file)
 
     def _new(self, whole: Item, content: bytes, finder: ObjectFinder) -> list[Entry]:
         pixels = self.decode(content, whole.source)
         with self.tally.stopwatch:
             try:
-                found = finder.find(pixels)
+                new_boxes = finder.find(pixels)
             except ItemError as error:
                 _log.warning("%s: %s; it is embedded as a whole.", whole.source, error)
-                found = []
-            vectors = crop_vectors(self.encoder, found, pixels)
-        self.tally.pictures_without += not found
-        recipe = {OF: len(found), RECIPE: finder.recipe}
-        parts = [{BOX: list(thing.box), **recipe} for thing in found]
+                new_boxes = []
+            vectors = crop_vectors(self.encoder, new_boxes, pixels)
+        self.tally.pictures_without += not new_boxes
+        recipe = {OF: len(new_boxes), RECIPE: finder.recipe}
+        parts = [{BOX: list(thing.box), **recipe} for thing in new_boxes]
         hashes = [part_hash(whole.file_hash, part) for part in parts]
         cuts = zip(parts, hashes, vectors, strict=True)
         return _rows_of(whole, [StoredCut(part=p, content_hash=h, vector=v) for p, h, v in cuts])

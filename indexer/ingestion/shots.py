@@ -98,9 +98,9 @@ def typical_changes(distances: DoubleArray) -> DoubleArray:
     padded = np.pad(distances, NEIGHBOURS, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * NEIGHBOURS + 1).copy()
     windows[:, NEIGHBOURS] = np.nan
-    known = np.isfinite(windows).any(axis=1)
+    has_changes = np.isfinite(windows).any(axis=1)
     typical = np.zeros(len(distances))
-    typical[known] = np.nanmedian(windows[known], axis=1)
+    typical[has_changes] = np.nanmedian(windows[has_changes], axis=1)
     return typical
 
 

@@ -97,14 +97,14 @@ class VideoSegmenter:
 
     def _new(self, whole: Item, file: IO[bytes]) -> list[Entry]:
         """The shots of a video that is not in the catalog as it is."""
-        found = self.embedder.shots(file, whole.source)
-        parts = [self._part(shot, found.shots) for shot in found.shots]
+        shots = self.embedder.shots(file, whole.source)
+        parts = [self._part(shot, shots.shots) for shot in shots.shots]
         rows: list[Entry] = [
             _checked(replace(_hashed(row), vector=shot.vector))
-            for row, shot in zip(cut_rows(whole, parts), found.shots, strict=True)
+            for row, shot in zip(cut_rows(whole, parts), shots.shots, strict=True)
         ]
-        if found.problem is not None:
-            rows.append(_rest(whole, found.shots[-1].end_s, found.problem))
+        if shots.problem is not None:
+            rows.append(_rest(whole, shots.shots[-1].end_s, shots.problem))
         return rows
 
     def _part(self, shot: Shot, shots: Sequence[Shot]) -> Part:

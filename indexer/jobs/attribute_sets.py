@@ -121,8 +121,8 @@ def _chosen(attributes: Sequence[Attribute], only: Sequence[str]) -> list[Attrib
         near = difflib.get_close_matches(unknown[0].casefold(), by_name, n=3, cutoff=0.5)
         hint = f" Did you mean: {', '.join(near)}?" if near else ""
         raise UsageError(f"the file has no attribute {', '.join(map(repr, unknown))}.{hint}")
-    chosen = {by_name[name.casefold()].set_name: by_name[name.casefold()] for name in only}
-    return list(chosen.values())
+    requested_sets = {by_name[name.casefold()].set_name: by_name[name.casefold()] for name in only}
+    return list(requested_sets.values())
 
 
 def _refuse_same_names(attributes: Sequence[Attribute], file: Path) -> None:

@@ -106,10 +106,10 @@ def export_dataset(
                     pq.ParquetWriter(aside, schema) as writer,
                 ):
                     for start in range(0, len(rows), _ROWS):
-                        some = rows[start : start + _ROWS]
-                        _add_pictures(some, fetcher, readers, counts)
-                        writer.write_table(_table(some, schema))
-                        watch.advance(len(some))
+                        row_chunk = rows[start : start + _ROWS]
+                        _add_pictures(row_chunk, fetcher, readers, counts)
+                        writer.write_table(_table(row_chunk, schema))
+                        watch.advance(len(row_chunk))
     return DatasetReport(
         rows=counts.rows,
         pictures=counts.pictures,
@@ -177,7 +177,7 @@ def _chosen_rows(
     }
     taken = {*_OWN, *(f"{prefix}{name}" for prefix in decisions for name in _DECISIONS)}
     columns = _metadata_names(catalog, taken)
-    chosen = []
+    chosen_rows = []
     for row, values in zip(rows.tolist(), table.take(pa.array(rows)).to_pylist(), strict=True):
         part = json.loads(values.get("part_json") or "{}")
         if values.get("parent_id") and (START in part or BOX in part):
@@ -185,7 +185,7 @@ def _chosen_rows(
             watch.advance(1)
             continue
         metadata = json.loads(values["metadata_json"] or "{}")
-        chosen.append(
+        chosen_rows.append(
             {
                 "id": values["item_id"],
                 "title": values["title"],
@@ -201,8 +201,8 @@ def _chosen_rows(
                 },
             }
         )
-    counts.rows += len(chosen)
-    return chosen
+    counts.rows += len(chosen_rows)
+    return chosen_rows
 
 
 def _add_pictures(

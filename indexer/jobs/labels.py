@@ -76,14 +76,8 @@ def add_labels(
         if replace:
             _ignore_damaged(catalog)
         gate = None if applies_to is None else branches_of(catalog, applies_to)
-        previous = catalog.label_set
         if vectors is not None:
-            given_vectors = read_vectors(vectors, file_labels, catalog.fingerprint.width)
-            label_set, changes = set_vectors(previous, labels, given_vectors)
-            modelled_ids = [
-                label.label_id for label in labels if label.label_id not in given_vectors
-            ]
-            label_prompts = catalog.prompts.subset(modelled_ids)
+            label_set, label_prompts, changes = _with_vectors(catalog, labels, file_labels, vectors)
         else:
             label_set, label_prompts, changes = embed_labels(
                 catalog, labels, templates, synonyms, watch
@@ -94,6 +88,16 @@ def add_labels(
             GateFile(catalog.folder.labels).save(gate)
         replace_labels(catalog, label_set, label_prompts)
         return changes
+
+
+def _with_vectors(
+    catalog: OpenCatalog, labels: Sequence[Label], file_labels: Sequence[Label], vectors: Path
+) -> tuple[LabelSet, PromptSet, LabelChanges]:
+    """Labels with the vectors of a file, a row for each of ``file_labels``."""
+    file_vectors = read_vectors(vectors, file_labels, catalog.fingerprint.width)
+    label_set, changes = set_vectors(catalog.label_set, labels, file_vectors)
+    modelled_ids = [label.label_id for label in labels if label.label_id not in file_vectors]
+    return label_set, catalog.prompts.subset(modelled_ids), changes
 
 
 def embed_labels(

@@ -90,12 +90,14 @@ def measure_colours(
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             results = map_in_order(pool, read, todo, window=_BATCH)
             for batch in in_chunks(results, _BATCH):
-                good = [(name, cells) for name, cells in batch if not isinstance(cells, ItemError)]
-                colours.add(good)
+                measured = [
+                    (name, cells) for name, cells in batch if not isinstance(cells, ItemError)
+                ]
+                colours.add(measured)
                 failed.update(
                     cells.reason.value for _, cells in batch if isinstance(cells, ItemError)
                 )
-                counts["measured"] += len(good)
+                counts["measured"] += len(measured)
                 watch.advance(len(batch))
                 watch.check_stop()
     return MeasureReport(
@@ -127,13 +129,13 @@ def _unmeasured(
         table = catalog.archive.table(shard, columns).take(catalog.ledger.live_rows(shard))
         rows = table.to_pylist()
         pictures = [row for row in rows if row["kind"] == Kind.PICTURE]
-        known = colours.find([row["content_hash"] for row in pictures])
+        measured = colours.find([row["content_hash"] for row in pictures])
         counts["without_picture"] += len(rows) - len(pictures)
-        counts["unchanged"] += sum(row["content_hash"] in known for row in pictures)
+        counts["unchanged"] += sum(row["content_hash"] in measured for row in pictures)
         new = {
             row["content_hash"]: row["source"]
             for row in pictures
-            if row["content_hash"] not in known
+            if row["content_hash"] not in measured
         }
         watch.advance(len(rows) - len(new))
         for content_hash, source in new.items():

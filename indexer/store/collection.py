@@ -199,11 +199,11 @@ class Collection:
         """Rows by id that match, in no order; unknown ids are left out."""
         rows: list[dict[str, Any]] = []
         for expression in key_expressions(identifiers):
-            both = row_filter.limited_to(expression)
-            with self.connection.translate_errors(f"reading rows of {self.name}", both):
+            full_filter = row_filter.limited_to(expression)
+            with self.connection.translate_errors(f"reading rows of {self.name}", full_filter):
                 rows += self._client.query(
                     self.name,
-                    filter=both.expression,
+                    filter=full_filter.expression,
                     output_fields=list(output),
                     consistency_level=READ,
                     timeout=self.connection.timeout_s,

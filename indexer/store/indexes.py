@@ -131,7 +131,9 @@ class Quantization:
             Capability.FOUR_BIT_INDEXES: self.stored_as is QuantizedAs.SQ4U,
         }
         lacking = [
-            one for one, is_needed in needed.items() if is_needed and one not in server.capabilities
+            capability
+            for capability, is_needed in needed.items()
+            if is_needed and capability not in server.capabilities
         ]
         if lacking:
             since = ".".join(map(str, SINCE[lacking[-1]]))

@@ -313,9 +313,9 @@ class MilvusItems:
         """A user's filter, limited to the partition that is read."""
         typed = user_filter.strip()
         if self._known_columns is not None and metadata_keys(typed):
-            known = self._known_columns()
-            if known:
-                require_keys(typed, known)
+            known_columns = self._known_columns()
+            if known_columns:
+                require_keys(typed, known_columns)
         condition = lists_as_comparisons(typed) if self._collection.is_lite else typed
         return Filter(
             expression=condition

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pocket.figures import Section
+from pocket.figures import Section, table_of
 from pocket.sounds.catalogue import KINDS
 from pocket.sounds.model import SECONDS
 from pocket.sounds.splits import (
@@ -109,17 +109,8 @@ def write_card(folder: Path, sections: list[Section], *, minutes: int | None) ->
         never=", ".join(NEVER_DRAWN),
         wordings=_wordings(),
     )
-    card = "\n".join([head, _table(sections), tail])
+    card = "\n".join([head, table_of(sections), tail])
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
-
-
-def _table(sections: list[Section]) -> str:
-    rows = ["| held out | what | measured | goal |", "|---|---|---|---|"]
-    for section in sections:
-        for figure in section.figures:
-            goal = f"{figure.wanted:g}" if figure.wanted is not None else ""
-            rows.append(f"| {section.title} | {figure.what} | {figure.value} | {goal} |")
-    return "\n".join(rows) + "\n"
 
 
 def _wordings() -> str:

@@ -13,7 +13,14 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 from transformers import ClapModel, CLIPTokenizer
 
-from pocket.learning import Stock, batches, descend, gathered, learn_words, set_rate
+from pocket.learning import (
+    Stock,
+    batches,
+    descend,
+    learn_words,
+    mean_vectors,
+    set_rate,
+)
 from pocket.losses import Recognition, alignment_loss, contrastive_loss
 from pocket.model import embed_texts
 from pocket.sounds.augment import augment, mix
@@ -113,14 +120,8 @@ def train(plan: Plan) -> None:
 def _prepare_texts(plan: Plan) -> tuple[CLIPTokenizer, Stock]:
     teacher = Teacher()
     english = teacher.english_words(plan.english_words)
-    phrases = text_stock(english)
-    texts = [phrase.text for phrase in phrases]
-    version = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
-    path = plan.cache / f"teacher-{version}.pt"
-    if not path.exists():
-        torch.save(torch.from_numpy(teacher.embed(texts, width=WIDTH)), path)
-    vectors = gathered(torch.load(path), [phrase.concept for phrase in phrases], plan.gather)
-    return train_tokenizer(english), Stock(texts=texts, vectors=vectors)
+    stock = teacher.stock(text_stock(english), width=WIDTH, gather=plan.gather, cache=plan.cache)
+    return train_tokenizer(english), stock
 
 
 def _with_words(tokenizer: CLIPTokenizer, stock: Stock, plan: Plan) -> ClapModel:
@@ -260,14 +261,7 @@ def anchor_vectors(model: ClapModel, tokenizer: CLIPTokenizer) -> dict[str, Tens
     wordings: dict[str, tuple[str, ...]] = {k.name: training_wordings(k) for k in drawn_kinds()}
     wordings |= {parent: training_parents(parent) for parent in PARENTS}
     wordings |= PITCH_WORDS | PACE_WORDS | SETTING_WORDS
-    with torch.no_grad():
-        return {
-            name: normalize(
-                embed_texts(model, tokenizer, [p.format(w) for w in said for p in PROMPTS]).mean(0),
-                dim=0,
-            )
-            for name, said in wordings.items()
-        }
+    return mean_vectors(model, tokenizer, wordings, PROMPTS)
 
 
 def place_of(combination: Combination, anchors: dict[str, Tensor], plan: Plan) -> Tensor:

@@ -59,8 +59,8 @@ async def server_of(
 ) -> AsyncIterator[Server[Any]]:
     """The server behind ``serve``, with its arguments; it reads and writes nothing by itself."""
     routes = routes_here(options, scope) if address is None else routes_of(address, key)
-    async with routes as asked:
-        yield _server(asked, scope, Places.of(options))
+    async with routes as client:
+        yield _server(client, scope, Places.of(options))
 
 
 def _server(routes: Routes, scope: Scope, places: Places) -> Server[Any]:

@@ -127,8 +127,8 @@ class Tool:
             checked = self.arguments.model_validate(arguments)
         except ValidationError as error:
             problems = (
-                f"{'.'.join(map(str, one['loc'])) or 'arguments'}: {one['msg']}"
-                for one in error.errors()
+                f"{'.'.join(map(str, problem['loc'])) or 'arguments'}: {problem['msg']}"
+                for problem in error.errors()
             )
             raise UsageError("; ".join(problems)) from error
         return self.request(checked)
@@ -153,7 +153,7 @@ def _classify(call: ClassifyTool) -> RouteRequest:
     inputs = [Input(text=text) for text in call.texts]
     inputs += [Input(item_id=item_id) for item_id in call.item_ids]
     content = {
-        "inputs": [one.model_dump(exclude_unset=True) for one in inputs],
+        "inputs": [entry.model_dump(exclude_unset=True) for entry in inputs],
         "options": options,
     }
     return RouteRequest(method="POST", path="/v1/classify", content=content)

@@ -152,18 +152,10 @@ def audit(
         counts,
         text_weight=text_weight,
     )
-    tables: list[pa.Table] = []
-    expected = 0.0
     watch.begin("Judging", counts.items)
-    for block in typed.blocks():
-        watch.check_stop()
-        table, wrong = _suspects(judge, labels, typed, block, how.min_probability)
-        tables.append(table)
-        expected += wrong
-        watch.advance(len(block.item_ids))
-    result = _sorted(tables)
+    suspects, expected = _judge_all(judge, labels, typed, how.min_probability, watch)
     with writer:
-        writer.write(result)
+        writer.write(suspects)
     report = AuditReport(
         items=counts.items,
         judged=counts.labelled,
@@ -173,15 +165,30 @@ def audit(
         unknown=dict(counts.unknown.most_common()),
         ambiguous=dict(counts.ambiguous.most_common()),
         labels=len(labels),
-        suspects=result.num_rows,
-        probable=int((result.column("wrong_probability").to_numpy() >= 0.5).sum()),
+        suspects=suspects.num_rows,
+        probable=int((suspects.column("wrong_probability").to_numpy() >= 0.5).sum()),
         expected_errors=expected,
         error_rate=judge.noise.error_rate,
         sampled=sampled,
         strength=judge.strength,
         text_weight=text_weight if judge.fusion is not None else 0.0,
     )
-    return report, result
+    return report, suspects
+
+
+def _judge_all(
+    judge: Judge, labels: LabelSet, typed: TypedLabels, min_probability: float, watch: Watch
+) -> tuple[pa.Table, float]:
+    """The items whose label may be wrong, the surest first, and the expected wrong ones of all."""
+    tables: list[pa.Table] = []
+    expected = 0.0
+    for block in typed.blocks():
+        watch.check_stop()
+        table, wrong = _suspects(judge, labels, typed, block, min_probability)
+        tables.append(table)
+        expected += wrong
+        watch.advance(len(block.item_ids))
+    return _sorted(tables), expected
 
 
 def _adaptation(catalog: OpenCatalog, labels: LabelSet, how: AuditOptions) -> Adaptation | None:

@@ -35,6 +35,16 @@ MOST_SAMPLED = 50_000
 _ROWS = 512
 
 
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Items whose typed label is a leaf: their vectors, titles' vectors, labels and folds."""
+
+    vectors: FloatArray
+    titles: FloatArray
+    codes: IndexArray
+    folds: IndexArray
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
     """What says how probable each label of an item is, without having seen it.
@@ -121,23 +131,47 @@ def fit_judge(
     width = catalog.archive.width * (1 if fusion is None else 2)
     sums = Sums(len(labels), width)
     most = max(FEWEST_ITEMS, min(MOST_SAMPLED, MOST_SCORES // len(labels)))
-    stride = -(-counts.labelled // most)
-    parts: list[tuple[Any, ...]] = []
+    sample = _sum_and_sample(typed, sums, fusion, stride=-(-counts.labelled // most))
+    if not len(sample.codes):
+        raise UsageError(
+            "no typed label is a leaf of the taxonomy: there is nothing to learn from."
+        )
+    held_out = sums.fit()
+    strength, temperature, scores = _choose_strength(sample, held_out, scorer, fusion)
+    judge = Judge(
+        scorer=scorer,
+        fusion=fusion,
+        held_out=held_out,
+        strength=strength,
+        temperature=temperature,
+        noise=measure_noise(softmax(scores, temperature), sample.codes),
+    )
+    return judge, len(sample.codes)
+
+
+def _sum_and_sample(
+    typed: TypedLabels, sums: Sums, fusion: Fusion | None, *, stride: int
+) -> _Sample:
+    """Add all items with a leaf to the sums; every so many of them are the sample."""
+    blocks: list[tuple[Any, ...]] = []
     seen = 0
     for block in typed.blocks():
         leaf = np.flatnonzero(block.is_leaf)
         features = _features(block.vectors[leaf], block.titles[leaf], fusion)
         sums.add(features, block.codes[leaf], block.folds[leaf])
-        sample = leaf[-seen % stride :: stride]
+        # The stride goes on from the block before, so that small blocks are not over-represented.
+        rows = leaf[-seen % stride :: stride]
         seen += len(leaf)
         fields = (block.vectors, block.titles, block.codes, block.folds)
-        parts.append(tuple(values[sample] for values in fields))
-    vectors, titles, codes, folds = (np.concatenate(part) for part in zip(*parts, strict=True))
-    if not len(codes):
-        raise UsageError(
-            "no typed label is a leaf of the taxonomy: there is nothing to learn from."
-        )
-    held_out = sums.fit()
+        blocks.append(tuple(values[rows] for values in fields))
+    return _Sample(*(np.concatenate(arrays) for arrays in zip(*blocks, strict=True)))
+
+
+def _choose_strength(
+    sample: _Sample, held_out: HeldOut, scorer: Scorer, fusion: Fusion | None
+) -> tuple[float, float, DoubleArray]:
+    """The discriminant's strength of least log loss, its temperature, and its scores."""
+    vectors, titles, codes = sample.vectors, sample.titles, sample.codes
     zero = np.concatenate(
         [
             zero_shot_scores(scorer, fusion, vectors[rows], titles[rows])
@@ -147,22 +181,13 @@ def fit_judge(
     features = _features(vectors, titles, fusion)
     best: tuple[float, float, float, DoubleArray] | None = None
     for strength in DISCRIMINANT_STRENGTHS:
-        scores = blended(zero, features, folds, held_out, strength, scorer)
+        scores = blended(zero, features, sample.folds, held_out, strength, scorer)
         temperature = fit_temperature(scores, codes)
         loss = float(log_losses(scores, codes, temperature).mean())
         if best is None or loss < best[0]:
             best = loss, strength, temperature, scores
     assert best is not None
-    _, strength, temperature, scores = best
-    judge = Judge(
-        scorer=scorer,
-        fusion=fusion,
-        held_out=held_out,
-        strength=strength,
-        temperature=temperature,
-        noise=measure_noise(softmax(scores, temperature), codes),
-    )
-    return judge, len(codes)
+    return best[1:]
 
 
 def slices(count: int) -> Iterator[slice]:

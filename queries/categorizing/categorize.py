@@ -16,8 +16,9 @@ from indexer.core.records import IndexArray
 from indexer.core.threads import beside
 from indexer.core.watch import Watch
 from indexer.ingestion.ray import ClusterOptions
-from indexer.jobs.adapt import FitReason
+from indexer.jobs.adapt import FitReason, Start
 from indexer.jobs.label_sets import gate_of
+from indexer.labels.gates import Gate as Branches
 from indexer.labels.measured import is_by_pixels
 from queries.categorizing.label_fit import (
     LabelFit,
@@ -173,21 +174,9 @@ def categorize(
         fits = [
             fit_labels(at_set, question_of(at_set, question), total, start) for at_set in at_sets
         ]
-        category = None
-        if any(gates):
-            category = category_predictor(catalog, question, fits, total, start)
-        set_jobs = tuple(
-            SetJob.of(
-                at_set.folder.set_name,
-                fit.predictor,
-                gate_for(catalog, category, gate),
-                pixels_for(at_set, fit.predictor),
-            )
-            for at_set, fit, gate in zip(at_sets, fits, gates, strict=True)
-        )
         job = ShardJob(
             archive=catalog.archive,
-            sets=set_jobs,
+            sets=_set_jobs(at_sets, question, fits, gates, total, start),
             limit=question.limit,
             view_pooling=question.view_pooling,
             has_parts=catalog.ledger.parts.exist,
@@ -208,6 +197,30 @@ def categorize(
         for at_set, fit, count in zip(at_sets, fits, counts, strict=True)
     )
     return replace(first, others=tuple(others))
+
+
+def _set_jobs(
+    at_sets: Sequence[OpenCatalog],
+    question: Question,
+    fits: Sequence[LabelFit],
+    gates: Sequence[Branches],
+    total: int,
+    start: Start,
+) -> tuple[SetJob, ...]:
+    """How each label set decides; one with a gate asks for the items' categories first."""
+    catalog = at_sets[0]
+    category = None
+    if any(gates):
+        category = category_predictor(catalog, question, fits, total, start)
+    return tuple(
+        SetJob.of(
+            at_set.folder.set_name,
+            fit.predictor,
+            gate_for(catalog, category, gate),
+            pixels_for(at_set, fit.predictor),
+        )
+        for at_set, fit, gate in zip(at_sets, fits, gates, strict=True)
+    )
 
 
 def _label_items(

@@ -138,7 +138,7 @@ class ShardJob:
                 columns |= of_set.table.deciding(part_ids, deciding)
                 by_best = int(((deciding >= 0) & (items.counts > 1)).sum())
             predictions.append(predicted)
-            set_sizes.append(np.array([len(one) for one in sets or ()], dtype=np.int64))
+            set_sizes.append(np.array([len(label_ids) for label_ids in sets or ()], dtype=np.int64))
         return ShardPredictions(
             items=items,
             item_ids=inputs.item_ids,

@@ -107,14 +107,14 @@ def classify(
                 "--objects looks for things in pictures, by the catalog's labels: leave --text, "
                 "--item, --title and --candidate-labels out."
             )
-        asked = replace(question, set_name=set)
-        found, errors = (
+        set_question = replace(question, set_name=set)
+        labelled_objects, errors = (
             classify_objects_here(common.of_set(set), named_queries, objects, question, reading)
             if remote is None
-            else classify_objects_remotely(remote, named_queries, objects, asked)
+            else classify_objects_remotely(remote, named_queries, objects, set_question)
         )
         names = [query.name for query in named_queries]
-        show_labels(names, found, errors, output)
+        show_labels(names, labelled_objects, errors, output)
         _exit(errors, some=len(errors) < len(names), fail_on_errors=fail_on_errors)
         return
     answered: EmbeddedInputs | RemoteInputs
@@ -122,8 +122,8 @@ def classify(
     if remote is not None:
         if candidate_labels is not None or partition is not None:
             raise UsageError("--server goes without --candidate-labels and without --partition.")
-        asked = replace(question, set_name=set)
-        answered, predicted = classify_remotely(remote, named_queries, item or (), asked)
+        set_question = replace(question, set_name=set)
+        answered, predicted = classify_remotely(remote, named_queries, item or (), set_question)
     elif candidate_labels is not None:
         embed = partial(_embed, queries=named_queries, reading=reading, titles=False)
         labels = words(candidate_labels)

@@ -166,15 +166,15 @@ def _blanked(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Rows for people: what is said of a thing stands in its first row only."""
     from indexer.core.parts import BOX, place_text
 
-    before: tuple[Any, Any] = (None, None)
+    previous_thing: tuple[Any, Any] = (None, None)
     for row in rows:
         thing = row.get("input"), row["object"]
         shown = row | {"box": place_text({BOX: row["box"]})}
-        if thing == before:
+        if thing == previous_thing:
             shown |= dict.fromkeys(("object", "box"), "")
             shown |= {} if "item_id" not in row else {"label": "", "score": ""}
             shown |= {"input": ""} if "input" in row else {}
-        before = thing
+        previous_thing = thing
         yield shown
 
 

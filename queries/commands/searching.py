@@ -144,12 +144,16 @@ def search(
             text_weight=text_weight,
             hybrid=hybrid,
         )
-        chosen = () if columns.strip() == _ALL else tuple(words(columns))
-        _warn_of_unknown(result, chosen)
-        _show(result, output, chosen or _default_columns(result, output, columns, hybrid=hybrid))
+        shown_columns = () if columns.strip() == _ALL else tuple(words(columns))
+        _warn_of_unknown(result, shown_columns)
+        _show(
+            result,
+            output,
+            shown_columns or _default_columns(result, output, columns, hybrid=hybrid),
+        )
         return
     with reading.fetcher() as fetcher, open_catalog(common) as catalog:
-        chosen = _chosen_columns(catalog, columns)
+        shown_columns = _chosen_columns(catalog, columns)
         _tell_hidden(catalog, [*query.facets, query.group_by])
         result = find_by_inputs(catalog, inputs, query, decoder=reading.contents(), fetcher=fetcher)
         if output == SearchOutput.HTML:
@@ -166,7 +170,7 @@ def search(
                 )
             )
             return
-    _show(result, output, chosen or _default_columns(result, output, columns, hybrid=hybrid))
+    _show(result, output, shown_columns or _default_columns(result, output, columns, hybrid=hybrid))
 
 
 def _tell_hidden(catalog: OpenCatalog, columns: Sequence[str]) -> None:
@@ -211,10 +215,10 @@ def _chosen_columns(catalog: OpenCatalog, columns: str) -> tuple[str, ...]:
     """The names of ``--columns``; empty where none are named."""
     from queries.search.facets import require_columns
 
-    chosen = () if columns.strip() == _ALL else tuple(words(columns))
-    if chosen:
-        require_columns(chosen, {*SearchHit.__slots__, *catalog.value_columns}, "--columns")
-    return chosen
+    chosen_columns = () if columns.strip() == _ALL else tuple(words(columns))
+    if chosen_columns:
+        require_columns(chosen_columns, {*SearchHit.__slots__, *catalog.value_columns}, "--columns")
+    return chosen_columns
 
 
 def _show(result: SearchResult, output: SearchOutput, columns: Sequence[str]) -> None:
@@ -236,8 +240,8 @@ def _show(result: SearchResult, output: SearchOutput, columns: Sequence[str]) ->
 
 def _show_counts(facet: Facet, result: SearchResult) -> None:
     """Print how often the values of a column occur, a line each, the most frequent first."""
-    which = "all" if result.all_counted else "the nearest"
-    console.say(f"{facet.column} of {which} {result.counted:,}:")
+    counted_hits = "all" if result.all_counted else "the nearest"
+    console.say(f"{facet.column} of {counted_hits} {result.counted:,}:")
     rows = list(facet.values.items())[:SHOWN_VALUES]
     more = len(facet.values) - len(rows)
     rows += [("(no value)", facet.without)] if facet.without else []

@@ -41,12 +41,12 @@ class PixelColours:
         """
         labels = predictor.scorer.head.labels.labels
         places = [predictor.labels.places[label.label_id] for label in labels]
-        asked = predictor.settings.min_score
+        min_score = predictor.settings.min_score
         return cls(
             path=path.absolute(),
             belonging=memberships(labels),
             places=np.array(places, dtype=np.int64),
-            min_score=MIN_SCORE if asked is None else asked,
+            min_score=MIN_SCORE if min_score is None else min_score,
         )
 
     @property
@@ -64,11 +64,11 @@ class PixelColours:
             content_hashes: n, of the items' pictures.
         """
         with MeasuredColours(self.path) as colours:
-            found = colours.find(content_hashes)
-        rows = [row for row, name in enumerate(content_hashes) if name in found]
+            colours_by_hash = colours.find(content_hashes)
+        rows = [row for row, name in enumerate(content_hashes) if name in colours_by_hash]
         if not rows:
             return predictions
-        measured = np.stack([found[content_hashes[row]] for row in rows])
+        measured = np.stack([colours_by_hash[content_hashes[row]] for row in rows])
         shares = scores(measured, self.belonging)
         limit = predictions.ranking.labels.shape[1]
         best = highest_columns(shares, limit)

@@ -59,21 +59,26 @@ def _first_items(
     items_by_content: IndexArray,
 ) -> IndexArray:
     first, ends = np.arange(len(starts)), np.append(starts[1:], len(contents))
-    kept: dict[int, frozenset[int]] = {}
+    pictures_of_first: dict[int, frozenset[int]] = {}
     by_pictures: dict[frozenset[int], int] = {}
     by_content: dict[int, int] = {}
     for item in np.unique(owners[compared & (items_by_content[contents] > 1)]).tolist():
         rows = slice(starts[item], ends[item])
         pictures = frozenset(contents[rows][compared[rows]].tolist())
-        same = by_pictures.get(pictures)
-        if same is None and items_by_content[list(pictures)].max() <= MOST_SHARING:
-            beside = sorted({by_content[one] for one in pictures if one in by_content})
-            fits = (pictures <= kept[other] or pictures >= kept[other] for other in beside)
-            same = next((other for other, fit in zip(beside, fits, strict=True) if fit), None)
-        if same is not None:
-            first[item] = same
+        first_item = by_pictures.get(pictures)
+        if first_item is None and items_by_content[list(pictures)].max() <= MOST_SHARING:
+            beside = sorted({by_content[picture] for picture in pictures if picture in by_content})
+            fits = (
+                pictures <= pictures_of_first[candidate] or pictures >= pictures_of_first[candidate]
+                for candidate in beside
+            )
+            first_item = next(
+                (candidate for candidate, fit in zip(beside, fits, strict=True) if fit), None
+            )
+        if first_item is not None:
+            first[item] = first_item
             continue
-        kept[item], by_pictures[pictures] = pictures, item
+        pictures_of_first[item], by_pictures[pictures] = pictures, item
         for content in pictures:
             by_content.setdefault(content, item)
     return first

@@ -133,12 +133,14 @@ class Lists:
             self.release()
             neighbours += counts
             shares += counts[:, np.newaxis] * (ranks[:, [number]] < np.array(PROBES))
-        found = neighbours > 0
-        if not found.any():
+        has_neighbour = neighbours > 0
+        if not has_neighbour.any():
             return Probing(probes=USUAL_PROBES, recall=None, sampled=0)
-        recalls = (shares[found] / neighbours[found, np.newaxis]).mean(axis=0)
+        recalls = (shares[has_neighbour] / neighbours[has_neighbour, np.newaxis]).mean(axis=0)
         place = int(np.argmax(recalls >= TARGET_RECALL)) if recalls[-1] >= TARGET_RECALL else -1
-        return Probing(probes=PROBES[place], recall=float(recalls[place]), sampled=int(found.sum()))
+        return Probing(
+            probes=PROBES[place], recall=float(recalls[place]), sampled=int(has_neighbour.sum())
+        )
 
 
 def _centroids(blocks: Blocks, count: int, number: int) -> FloatArray:

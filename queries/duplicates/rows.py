@@ -157,8 +157,8 @@ def described(catalog: OpenCatalog, places: Places, names: list[str]) -> pa.Tabl
 
 def _boxes(catalog: OpenCatalog) -> Places:
     """The rows that are boxes."""
-    found = np.array(list(catalog.ledger.parts.boxes()), dtype=np.int32).reshape(-1, 2)
-    return Places(found[:, 0], found[:, 1])
+    box_places = np.array(list(catalog.ledger.parts.boxes()), dtype=np.int32).reshape(-1, 2)
+    return Places(box_places[:, 0], box_places[:, 1])
 
 
 def _views(
@@ -172,18 +172,20 @@ def _views(
         boxes: rows that are left out where they do not stand for their item.
     """
     followers = items.followers
-    rest = Places(followers.shards, followers.rows)
-    kept = ~np.isin(_keys(rest.shards, rest.rows), _keys(boxes.shards, boxes.rows))
-    rest = rest.take(kept)
+    other_places = Places(followers.shards, followers.rows)
+    is_view = ~np.isin(
+        _keys(other_places.shards, other_places.rows), _keys(boxes.shards, boxes.rows)
+    )
+    other_places = other_places.take(is_view)
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     keys = _keys(leads.shards, leads.rows)
-    led = rank[np.searchsorted(keys, _keys(followers.lead_shards, followers.lead_rows))][kept]
+    led = rank[np.searchsorted(keys, _keys(followers.lead_shards, followers.lead_rows))][is_view]
     owners = np.concatenate([rank, led])
     together = np.argsort(owners, kind="stable")
     views = Places(
-        np.concatenate([leads.shards, rest.shards]),
-        np.concatenate([leads.rows, rest.rows]),
+        np.concatenate([leads.shards, other_places.shards]),
+        np.concatenate([leads.rows, other_places.rows]),
     )
     return views.take(together), owners[together]
 

@@ -85,9 +85,9 @@ def thresholds(
     untitled = product is not None
     pictures = list(_pictures(catalog, fetcher, decoder)) if catalog_sees_pictures(catalog) else []
     if len(pictures) < FEWEST_SAMPLED:
-        chosen = USUAL_NEAR if near is None else near
+        near_threshold = USUAL_NEAR if near is None else near
         usual = USUAL_PRODUCT if product is None else product
-        return Thresholds(near=chosen, product=min(chosen, usual), untitled=untitled)
+        return Thresholds(near=near_threshold, product=min(near_threshold, usual), untitled=untitled)
     copies = [
         [copy(picture, decoder) for picture in pictures]
         for copy in (_encoded_again, _cropped, _marked)

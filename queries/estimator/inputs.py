@@ -160,7 +160,7 @@ def _has_several(value: Any) -> bool:
     """Whether an input is a list of pictures."""
     if not isinstance(value, list | tuple):
         return False
-    return any(isinstance(one, str | Path) or _is_picture(one) for one in value)
+    return any(isinstance(element, str | Path) or _is_picture(element) for element in value)
 
 
 def _pictures_of(value: Any, place: int) -> list[Any]:
@@ -171,7 +171,11 @@ def _pictures_of(value: Any, place: int) -> list[Any]:
     """
     if not isinstance(value, list | tuple):
         return [value]
-    pictures = [one for one in value if not (one is None or one == "" or isinstance(one, float))]
+    pictures = [
+        element
+        for element in value
+        if not (element is None or element == "" or isinstance(element, float))
+    ]
     if not pictures:
         raise UsageError(f"input {place} has no picture: leave it out, or give it one.")
     return pictures

@@ -296,7 +296,7 @@ def _prompts(prompt_set: PromptSet, vector: FloatArray, label_id: str) -> tuple[
         Prompt(text=text, similarity=float(cosine))
         for text, cosine in zip(texts, cosines, strict=True)
     ]
-    return tuple(sorted(prompts, key=lambda one: -one.similarity))
+    return tuple(sorted(prompts, key=lambda prompt: -prompt.similarity))
 
 
 def _heat_map(

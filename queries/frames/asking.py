@@ -240,12 +240,12 @@ class Asking(Opened):
             text_weight=text_weight,
             hybrid=hybrid,
         )
-        asked = SearchQuery(vector=None, **query)
+        search_query = SearchQuery(vector=None, **query)
         with Fetcher() as fetcher, self._opened() as catalog:
             if columns:
                 require_columns(columns, catalog.value_columns, "columns")
             hits = find_by_inputs(
-                catalog, inputs, asked, decoder=ContentDecoder(), fetcher=fetcher
+                catalog, inputs, search_query, decoder=ContentDecoder(), fetcher=fetcher
             ).hits
         return Frame.of_rows(
             [_hit_row(hit, columns) for hit in hits],

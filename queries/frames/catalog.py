@@ -76,11 +76,11 @@ class Catalog(Asking, Cleaning):
             SourceError: a source can't be read, is empty, or lacks a column.
             ModelError: the model is missing, or is not the catalog's.
         """
-        given = options or IngestOptions()
-        how = replace(given, table=replace(given.table, **table))
-        kept = self.options.data_dir / "uploads" / self.options.catalog / "datasets"
+        ingest_options = options or IngestOptions()
+        how = replace(ingest_options, table=replace(ingest_options.table, **table))
+        datasets_folder = self.options.data_dir / "uploads" / self.options.catalog / "datasets"
         names = [
-            kept_dataset(source, kept, id_column=how.table.id_column)
+            kept_dataset(source, datasets_folder, id_column=how.table.id_column)
             if is_dataset(source)
             else str(source)
             for source in sources

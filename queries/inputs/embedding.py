@@ -129,13 +129,13 @@ def shots_of(
     embedder = VideoEmbedder(encoder=encoder, decoder=decoder.videos)
     try:
         with open_file(fetcher, Item(item_id=name, kind=Kind.VIDEO, source=source)) as file:
-            found = embedder.shots(file, name)
+            video = embedder.shots(file, name)
     except OSError as error:
         message = f"{name}: can't be read ({error}); check the file"
         raise ItemError(Reason.UNREADABLE, message) from error
-    if found.problem is not None:
-        _log.warning("%s; the shots before that decide.", found.problem)
-    return found.shots
+    if video.problem is not None:
+        _log.warning("%s; the shots before that decide.", video.problem)
+    return video.shots
 
 
 class _Views:

@@ -51,13 +51,15 @@ def has_labelled_items(options: CatalogOptions, labels: Sequence[Label]) -> bool
 def _embedded(catalog: OpenCatalog, target: Side, watch: Watch) -> LabelSet:
     """The labels of the target with vectors by the catalog's model."""
     if target.catalog is not None:
-        with open_catalog(target.catalog) as other:
+        with open_catalog(target.catalog) as target_catalog:
             try:
-                require_same(catalog.fingerprint, other.fingerprint, catalog=catalog.folder.name)
+                require_same(
+                    catalog.fingerprint, target_catalog.fingerprint, catalog=catalog.folder.name
+                )
             except ModelMismatchError:
                 pass  # another model made its vectors: they are made again below
             else:
-                return other.label_set
+                return target_catalog.label_set
     encoder = catalog.encoder
     default = prompts.default_templates(encoder.fingerprint.content_kind)
     label_set, _, _ = embed(

@@ -67,10 +67,10 @@ def measure(
         label_id = mapping.source.labels[place].label_id
         if label_id not in truth.targets:
             continue
-        wanted = [target_places[target] for target in truth.targets[label_id]] or [-1]
+        target_rows = [target_places[target] for target in truth.targets[label_id]] or [-1]
         row = mapping.rows[place]
-        exact.append(row.target in wanted)
-        near.append(any(_is_near(mapping.target, row.target, target) for target in wanted))
+        exact.append(row.target in target_rows)
+        near.append(any(_is_near(mapping.target, row.target, target) for target in target_rows))
         scores.append(row.score)
         accepted.append(row.status is MappingStatus.ACCEPTED)
     return _measures(

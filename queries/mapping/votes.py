@@ -162,8 +162,8 @@ def labelled_rows(
             values = [
                 row["label_id"] if row["status"] != Status.UNKNOWN else None for row in decided
             ]
-        found = [places.get(str(value), -1) for value in values]
-        numbers = np.array(found or [-1] * len(alive), dtype=np.int64)
+        label_places = [places.get(str(value), -1) for value in values]
+        numbers = np.array(label_places or [-1] * len(alive), dtype=np.int64)
         yield shard, alive[numbers >= 0], numbers[numbers >= 0]
 
 

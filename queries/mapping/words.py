@@ -23,8 +23,8 @@ def words(name: str) -> tuple[str, ...]:
     """
     bare = unicodedata.normalize("NFKD", name.casefold().replace("'s", "").replace("\u2019s", ""))
     letters = "".join(letter for letter in bare if not unicodedata.combining(letter))
-    found = _WORD.findall(letters)
-    telling = [word for word in found if word not in _LINKS] or found
+    spelled = _WORD.findall(letters)
+    telling = [word for word in spelled if word not in _LINKS] or spelled
     return tuple(map(singular, telling)) or (name.strip(),)
 
 

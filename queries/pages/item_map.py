@@ -56,13 +56,15 @@ def map_page(catalog: OpenCatalog, item_map: ItemMap, columns: Sequence[str] = (
 
 
 def _values(catalog: OpenCatalog, item_map: ItemMap, column: str) -> dict[str, Any]:
-    found = values_of(catalog, item_map, column)
-    entries = zip(found.values, found.names, found.counts.tolist(), strict=True)
+    column_values = values_of(catalog, item_map, column)
+    entries = zip(
+        column_values.values, column_values.names, column_values.counts.tolist(), strict=True
+    )
     return {
         "values": [{"value": value, "name": name, "items": n} for value, name, n in entries],
-        "others": found.others,
-        "without": found.without,
-        "codes": in_base64(found.codes),
+        "others": column_values.others,
+        "without": column_values.without,
+        "codes": in_base64(column_values.codes),
     }
 
 

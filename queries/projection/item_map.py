@@ -201,12 +201,13 @@ def _moved(
     places = np.flatnonzero(is_away)
     ids = stored.item_ids.take(places).to_pylist()
     leads = {item_id: rows[0] for item_id, rows in catalog.ledger.parts.rows_of(ids).items()}
-    now = catalog.ledger.find([lead.row_id for lead in leads.values()])
+    current_places = catalog.ledger.find([lead.row_id for lead in leads.values()])
     contents = stored.contents.take(places).to_pylist()
     return [
         (int(place), leads[item_id].shard, leads[item_id].row)
         for place, item_id, content in zip(places, ids, contents, strict=True)
-        if item_id in leads and now[leads[item_id].row_id].content_hash.startswith(content)
+        if item_id in leads
+        and current_places[leads[item_id].row_id].content_hash.startswith(content)
     ]
 
 
@@ -231,8 +232,10 @@ def _decided(catalog: OpenCatalog, item_map: ItemMap, name: str) -> list[str | N
 def _labels(catalog: OpenCatalog, item_map: ItemMap) -> ColumnValues:
     """The labels of a set, by id."""
     counted = _counted(_decided(catalog, item_map, "label_id"))
-    known = {label.label_id: label for label in catalog.label_set.labels}
-    paths = [known[value].path if value in known else (value,) for value in counted.values]
+    labels_by_id = {label.label_id: label for label in catalog.label_set.labels}
+    paths = [
+        labels_by_id[value].path if value in labels_by_id else (value,) for value in counted.values
+    ]
     frequency = Counter(path[-1] for path in paths)
     names = [" \u203a ".join(path[-2:]) if frequency[path[-1]] > 1 else path[-1] for path in paths]
     return ColumnValues(counted.values, names, counted.counts, counted.codes)
@@ -275,11 +278,11 @@ def _counted(values: Sequence[str | None]) -> ColumnValues:
     counts = Counter(value for value in values if value is not None)
     ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_VALUES]
     codes = {value: code for code, (value, _) in enumerate(ordered)}
-    found = (NONE if value is None else codes.get(value, OTHER) for value in values)
+    value_codes = (NONE if value is None else codes.get(value, OTHER) for value in values)
     names = [value for value, _ in ordered]
     return ColumnValues(
         names,
         names,
         np.array([count for _, count in ordered], dtype=np.int64),
-        np.fromiter(found, np.uint16, len(values)),
+        np.fromiter(value_codes, np.uint16, len(values)),
     )

@@ -188,12 +188,12 @@ def _drawn(
     """The lead rows that are laid out, by shard: all, or as many as may be."""
     if total <= options.most:
         return leads
-    chosen = np.zeros(total, dtype=bool)
+    is_drawn = np.zeros(total, dtype=bool)
     numbers = np.random.default_rng(options.seed)
-    chosen[numbers.choice(total, options.most, replace=False)] = True
+    is_drawn[numbers.choice(total, options.most, replace=False)] = True
     drawn, start = {}, 0
     for shard, rows in leads.items():
-        drawn[shard] = rows[chosen[start : start + len(rows)]]
+        drawn[shard] = rows[is_drawn[start : start + len(rows)]]
         start += len(rows)
     return {shard: rows for shard, rows in drawn.items() if len(rows)}
 

@@ -74,9 +74,9 @@ def umap_in_process(
         if stop.is_set():
             raise StoppedError("the job was stopped.")
         told.seek(0)
-        said = told.read().decode(errors="replace").strip()[-_MOST_TOLD:]
+        stderr = told.read().decode(errors="replace").strip()[-_MOST_TOLD:]
     raise ZeroshelfError(
-        f"UMAP failed: {said or f'its process ended with {process.returncode}'}. Lay out by the "
+        f"UMAP failed: {stderr or f'its process ended with {process.returncode}'}. Lay out by the "
         "principal axes instead: zeroshelf map --method pca"
     )
 

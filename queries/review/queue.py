@@ -189,10 +189,10 @@ class DecisionCache:
         rows = self._rows(catalog)
         order = self._ordered(catalog, rows)
         reviewed = _one_of(rows["item_id"], self.corrections(catalog))
-        chosen = ~_equal(rows["status"], Status.NOT_APPLICABLE.value)
+        is_chosen = ~_equal(rows["status"], Status.NOT_APPLICABLE.value)
         if choice.label_ids is not None:
-            chosen &= _one_of(rows["label_id"], choice.label_ids)
-        waiting = ~reviewed & chosen
+            is_chosen &= _one_of(rows["label_id"], choice.label_ids)
+        waiting = ~reviewed & is_chosen
         if choice.statuses:
             waiting &= _one_of(rows["status"], choice.statuses)
         sure = _equal(rows["status"], Status.ACCEPTED.value)
@@ -203,9 +203,9 @@ class DecisionCache:
             page=[Doubt(**row) for row in rows.take(order[offset : offset + limit]).to_pylist()],
             total=len(order),
             doubtful=int((waiting & ~sure).sum()),
-            reviewed=int((reviewed & chosen).sum()),
+            reviewed=int((reviewed & is_chosen).sum()),
             expected_wrong=expected_wrong,
-            expected_errors=expected_wrong / max(1, int(chosen.sum())),
+            expected_errors=expected_wrong / max(1, int(is_chosen.sum())),
         )
 
     def _ordered(self, catalog: OpenCatalog, rows: pa.Table) -> IndexArray:

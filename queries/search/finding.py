@@ -84,9 +84,9 @@ def find(catalog: OpenCatalog, query: SearchQuery) -> SearchResult:
         raise UsageError("--min-similarity needs something to be like: give words or --image FILE.")
     query = _in_categories(catalog, query)
     if query.facets or query.group_by:
-        known = catalog.value_columns
-        require_columns(query.facets, known, "--facet")
-        require_columns([query.group_by] if query.group_by else [], known, "--group-by")
+        value_columns = catalog.value_columns
+        require_columns(query.facets, value_columns, "--facet")
+        require_columns([query.group_by] if query.group_by else [], value_columns, "--group-by")
     catalog.report_lag()
     ranking, hits = _deep_enough(catalog, query)
     counted = ranking.hits
@@ -105,9 +105,11 @@ def _in_categories(catalog: OpenCatalog, query: SearchQuery) -> SearchQuery:
     if not query.categories:
         return query
     labels = catalog.label_set.labels
-    chosen = taxonomy.resolve(labels, query.categories)
-    inner = [below for label_id in chosen for below in taxonomy.descendants(labels, label_id)]
-    condition = f"label_id in {json.dumps(list(dict.fromkeys([*chosen, *inner])))}"
+    category_labels = taxonomy.resolve(labels, query.categories)
+    inner = [
+        below for label_id in category_labels for below in taxonomy.descendants(labels, label_id)
+    ]
+    condition = f"label_id in {json.dumps(list(dict.fromkeys([*category_labels, *inner])))}"
     typed = query.filter_expression.strip()
     joined = f"({typed}) and {condition}" if typed else condition
     return replace(query, filter_expression=joined, categories=())
@@ -229,10 +231,10 @@ def _stored(
         hits = {row_id: Hit(similarity=0.0, fields=fields) for row_id, fields in rows.items()}
     else:
         hits = items.hits(list(leads.values()), query.vector)
-    found = {item_id: of_item(hits[lead]) for item_id, lead in leads.items() if lead in hits}
+    hits_by_item = {item_id: of_item(hits[lead]) for item_id, lead in leads.items() if lead in hits}
     return {
         item_id: (hit.fields, None if query.vector is None else hit.similarity)
-        for item_id, hit in found.items()
+        for item_id, hit in hits_by_item.items()
     }
 
 

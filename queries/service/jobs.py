@@ -191,12 +191,24 @@ class Jobs:
 
     def _tidy(self) -> None:
         """Forget the oldest jobs that have ended, and remove the oldest results."""
-        over = [one.job_id for one in reversed(self._jobs.values()) if one.state.is_over]
+        over = [
+            job_or_path.job_id
+            for job_or_path in reversed(self._jobs.values())
+            if job_or_path.state.is_over
+        ]
         for job_id in over[self._kept :]:
             del self._jobs[job_id]
-        under_way = {one.job_id for one in self._jobs.values() if not one.state.is_over}
-        ended = [one for one in self._folder.glob("*") if one.name not in under_way]
-        ended.sort(key=lambda one: one.stat().st_mtime, reverse=True)
+        under_way = {
+            job_or_path.job_id
+            for job_or_path in self._jobs.values()
+            if not job_or_path.state.is_over
+        }
+        ended = [
+            job_or_path
+            for job_or_path in self._folder.glob("*")
+            if job_or_path.name not in under_way
+        ]
+        ended.sort(key=lambda job_or_path: job_or_path.stat().st_mtime, reverse=True)
         for old in ended[self._kept :]:
             shutil.rmtree(old, ignore_errors=True)
 

@@ -101,7 +101,7 @@ class Places:
         names = {str(folder): "the data folder", str(folder.absolute()): "the data folder"}
         names |= {database: "the database", str(Path(database).absolute()): "the database"}
         names.pop(".", None)  # paths in it are told as they lie there
-        ordered = sorted(names.items(), key=lambda one: -len(one[0]))
+        ordered = sorted(names.items(), key=lambda entry: -len(entry[0]))
         return Places(dict(ordered))
 
     def hidden_in(self, text: str) -> str:

@@ -181,8 +181,8 @@ def tune(
         rungs=rungs,
         chosen=None,
     )
-    chosen = report.chosen_rung
-    return report if chosen is None else replace(report, chosen=chosen.effort)
+    chosen_rung = report.chosen_rung
+    return report if chosen_rung is None else replace(report, chosen=chosen_rung.effort)
 
 
 def _rungs(

@@ -207,14 +207,14 @@ class DelimitedText:
 
     def _short_lines(self, position: int) -> list[str]:
         """The lines from one on that have fewer fields than a record, up to the next other."""
-        found: list[str] = []
+        problems: list[str] = []
         for line in islice(self._from(position), _TEXT_LINES):
             if self._is_blank(line):
                 continue
             if not self._has_few_fields(line):
                 break
-            found.append(line)
-        return found
+            problems.append(line)
+        return problems
 
     def _has_few_fields(self, line: str) -> bool:
         return line.count(self.dialect.delimiter) < len(self.names) - 1

@@ -83,7 +83,7 @@ def read_category_attributes(path: Path) -> dict[str, frozenset[str]]:
             f"{str(path)!r} has no list 'verticals': give Shopify's categories.json, or a file of "
             "that shape."
         )
-    found: dict[str, frozenset[str]] = {}
+    attributes_by_category: dict[str, frozenset[str]] = {}
     for vertical in verticals:
         for place, entry in enumerate(_categories(vertical, path), start=1):
             try:
@@ -93,14 +93,14 @@ def read_category_attributes(path: Path) -> dict[str, frozenset[str]]:
                     for key in ("id", "handle")
                     if attribute.get(key)
                 )
-                found[str(entry["id"])] = names
-                found[str(entry["full_name"])] = names
+                attributes_by_category[str(entry["id"])] = names
+                attributes_by_category[str(entry["full_name"])] = names
             except (KeyError, TypeError, AttributeError) as error:
                 raise TaxonomyError(
                     f"{str(path)!r}, category {place} of a vertical: it needs an id, a full_name "
                     f"and a list of attributes ({type(error).__name__}: {error})."
                 ) from error
-    return found
+    return attributes_by_category
 
 
 def branches(
@@ -140,7 +140,7 @@ def _attribute(entry: Mapping[str, Any]) -> Attribute:
         attribute_id=str(entry["id"]),
         set_name=_set_name(handle),
         name=str(entry["name"]),
-        names=frozenset({handle, *(str(one["handle"]) for one in extended)}),
+        names=frozenset({handle, *(str(extension["handle"]) for extension in extended)}),
         values=tuple(
             Label(label_id=str(value["id"]), name=str(value["name"]), path=(str(value["name"]),))
             for value in entry["values"]

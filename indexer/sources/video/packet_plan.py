@@ -76,9 +76,9 @@ def needed_packets(
             frame.is_decided = True
         if slot > last_slot:
             last_slot = slot
-            chosen = next((frame for frame in frames if frame.is_key), frames[0])
-            chosen.slot_s = start_s + slot / fps
-            if slot + 1 < next_slot < math.inf and frames[-1] is not chosen:
+            slot_frame = next((frame for frame in frames if frame.is_key), frames[0])
+            slot_frame.slot_s = start_s + slot / fps
+            if slot + 1 < next_slot < math.inf and frames[-1] is not slot_frame:
                 frames[-1].slot_s = start_s + (slot + 1) / fps
         yield from _decided(pending)
     # Those that are left are shown after the end; chosen ones may need them.

@@ -141,13 +141,13 @@ class VideoReader:
             frames = self._decoded(chain(packets, [None]), start_s, end_s)
             yield from sampled(frames, fps=fps, start_s=start_s)
             return
-        chosen: list[tuple[float, float]] = []
+        chosen_seconds: list[tuple[float, float]] = []
         needed = needed_packets(map(self._planned, packets), fps=fps, start_s=start_s, end_s=end_s)
-        for time_s, frame in self._decoded(self._to_decode(needed, chosen), start_s, end_s):
+        for time_s, frame in self._decoded(self._to_decode(needed, chosen_seconds), start_s, end_s):
             slot_s = None
             # One that its decoder does not give is replaced by the next one that it gives.
-            while chosen and chosen[0][0] <= time_s:
-                slot_s = heapq.heappop(chosen)[1]
+            while chosen_seconds and chosen_seconds[0][0] <= time_s:
+                slot_s = heapq.heappop(chosen_seconds)[1]
             if slot_s is not None:
                 yield slot_s, frame
 

@@ -186,10 +186,10 @@ class Connection:
     def _broken_off(
         self, error: Exception, times: int, *, repeatable: bool = True
     ) -> StoreUnavailableError:
-        asked = "once" if times == 1 else f"{times} times"
+        tries = "once" if times == 1 else f"{times} times"
         return StoreUnavailableError(
             f"the service at {self._address} breaks off the connection before its answer "
-            f"({error or type(error).__name__}; asked {asked}). "
+            f"({error or type(error).__name__}; asked {tries}). "
             + (
                 "See what it has logged; a proxy before it may take less at a time: give fewer or "
                 "smaller inputs."

@@ -53,9 +53,9 @@ class Reviewing(Connection):
             UsageError: a text in the place of a list.
         """
         refuse_single_texts(category=category, status=status)
-        asked: dict[str, Any] = {"limit": limit, "offset": offset, "set": set_name}
-        asked |= {"category": list(category), "status": list(status)}
-        return queue_of(self._ask("GET", "/v1/review", params=asked))
+        parameters: dict[str, Any] = {"limit": limit, "offset": offset, "set": set_name}
+        parameters |= {"category": list(category), "status": list(status)}
+        return queue_of(self._ask("GET", "/v1/review", params=parameters))
 
     def review(
         self,
@@ -76,14 +76,14 @@ class Reviewing(Connection):
             ServiceError: refused: no such item or label, or the key may not.
             StoreUnavailableError: the service does not answer.
         """
-        said = {
+        verdict_body = {
             "item_id": item_id,
             "verdict": verdict,
             "label": label,
             "seen": seen,
             "label_set": set_name,
         }
-        answer = self._ask("POST", "/v1/review", repeatable=False, json=said)
+        answer = self._ask("POST", "/v1/review", repeatable=False, json=verdict_body)
         return value_of(StoredCorrection, answer)
 
     def review_several(self, verdicts: Sequence[Mapping[str, Any]]) -> tuple[GivenVerdict, ...]:
@@ -97,8 +97,8 @@ class Reviewing(Connection):
             ServiceError: refused as a whole: an item twice, or the key may not.
             StoreUnavailableError: the service does not answer.
         """
-        said = {"verdicts": [dict(verdict) for verdict in verdicts]}
-        answer = self._ask("POST", "/v1/review/several", repeatable=False, json=said)
+        verdict_body = {"verdicts": [dict(verdict) for verdict in verdicts]}
+        answer = self._ask("POST", "/v1/review/several", repeatable=False, json=verdict_body)
         return values_of(GivenVerdict, answer["results"])
 
     def withdraw(
@@ -118,13 +118,13 @@ class Reviewing(Connection):
         refuse_single_texts(item_ids=item_ids, times=times)
         if times and len(times) != len(item_ids):
             raise UsageError(f"{len(times)} times for {len(item_ids)} items: give one for each.")
-        given: Sequence[str | None] = times or [None] * len(item_ids)
+        verdict_times: Sequence[str | None] = times or [None] * len(item_ids)
         verdicts = [
             {"item_id": item_id, "time": time}
-            for item_id, time in zip(item_ids, given, strict=True)
+            for item_id, time in zip(item_ids, verdict_times, strict=True)
         ]
-        said = {"label_set": set_name, "verdicts": verdicts}
-        answer = self._ask("POST", "/v1/review/withdraw", repeatable=False, json=said)
+        withdrawal = {"label_set": set_name, "verdicts": verdicts}
+        answer = self._ask("POST", "/v1/review/withdraw", repeatable=False, json=withdrawal)
         return values_of(GivenVerdict, answer["results"])
 
     def corrections(self, *, set_name: str = CATEGORY) -> str:

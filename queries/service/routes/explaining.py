@@ -137,15 +137,15 @@ async def _explained(
 
 def _explanation_out(explanation: Explanation) -> ExplanationOut:
     return ExplanationOut(
-        predictions=[PredictionOut.of(one) for one in explanation.predictions],
+        predictions=[PredictionOut.of(entry) for entry in explanation.predictions],
         winner=explanation.winner.label,
         runner_up=explanation.runner_up.label if explanation.runner_up else None,
-        prompts=[PromptOut(**asdict(one)) for one in explanation.winner.prompts[:PROMPTS]],
+        prompts=[PromptOut(**asdict(entry)) for entry in explanation.winner.prompts[:PROMPTS]],
         neighbours=[
-            NeighbourOut(**{name: getattr(one, name) for name in NeighbourOut.model_fields})
-            for one in explanation.neighbours
+            NeighbourOut(**{name: getattr(entry, name) for name in NeighbourOut.model_fields})
+            for entry in explanation.neighbours
         ],
-        words=[(one.word, one.evidence) for one in explanation.words],
+        words=[(entry.word, entry.evidence) for entry in explanation.words],
         heat=None if explanation.heat_map is None else _heat(explanation.heat_map),
         notes=list(explanation.notes),
         views=[

@@ -101,15 +101,17 @@ async def get_values(
 
     def look(catalog: OpenCatalog) -> MapValuesOut:
         item_map = _current_map(catalog)
-        found = values_of(catalog, item_map, column)
-        entries = zip(found.values, found.names, found.counts.tolist(), strict=True)
+        column_values = values_of(catalog, item_map, column)
+        entries = zip(
+            column_values.values, column_values.names, column_values.counts.tolist(), strict=True
+        )
         return MapValuesOut(
             version=item_map.version,
             column=column,
             values=[ValueOut(value=value, name=name, items=n) for value, name, n in entries],
-            others=found.others,
-            without=found.without,
-            codes=in_base64(found.codes),
+            others=column_values.others,
+            without=column_values.without,
+            codes=in_base64(column_values.codes),
         )
 
     return await _packed(request, await engine.run(look))

@@ -86,7 +86,7 @@ def _rank(name: str, sought: str) -> int:
 @contextmanager
 def label_file(labels: Sequence[LabelIn]) -> Iterator[str]:
     """A label file of a request's labels; errors name the request, not the file."""
-    rows = [one.model_dump(exclude_defaults=True) for one in labels]
+    rows = [label.model_dump(exclude_defaults=True) for label in labels]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "labels.jsonl"
         path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")

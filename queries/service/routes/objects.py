@@ -41,56 +41,56 @@ async def look(request: Request) -> ObjectsResponse:
     upload: Upload | None = None
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         uploads, form = await read_uploads(request, "picture", engine.settings, part="query")
-        asked, upload = parsed(ObjectsRequest, str(form.get("query") or "{}")), uploads[0]
+        body, upload = parsed(ObjectsRequest, str(form.get("query") or "{}")), uploads[0]
     else:
-        asked = parsed(ObjectsRequest, await request.body())
-        if asked.url is None:
+        body = parsed(ObjectsRequest, await request.body())
+        if body.url is None:
             raise Problem(422, "validation", "No picture", "Give a url, or upload a picture.")
     try:
-        pixels = await _pixels(engine, asked, upload)
+        pixels = await _pixels(engine, body, upload)
         async with ending_with(request):
-            found = await engine.whole(lambda: _answered(engine, asked, pixels))
+            result = await engine.whole(lambda: _answered(engine, body, pixels))
     except ItemError as error:
         raise Problem(422, "unusable-input", "The input can't be used", str(error)) from error
-    return ObjectsResponse.of(found)
+    return ObjectsResponse.of(result)
 
 
-async def _pixels(engine: Engine, asked: ObjectsRequest, upload: Upload | None) -> Pixels:
+async def _pixels(engine: Engine, body: ObjectsRequest, upload: Upload | None) -> Pixels:
     """The picture in full size: boxes are in its pixels."""
     if upload is not None:
         return await engine.decoding.decode(upload.content, upload.name)
-    url = asked.url or ""
+    url = body.url or ""
     async with engine.downloads:
         return await engine.decoding.decode(await fetch(url, engine.settings), url)
 
 
-async def _answered(engine: Engine, asked: ObjectsRequest, pixels: Pixels) -> PictureObjects:
+async def _answered(engine: Engine, body: ObjectsRequest, pixels: Pixels) -> PictureObjects:
     await engine.load()
-    embedded = await _embedded(engine, asked, pixels)
+    embedded = await _embedded(engine, body, pixels)
     results = embedded.results()
-    question = asked.options.question()
+    question = body.options.question()
     if await engine.run(lambda catalog: len(catalog.label_set) > 0):
         results = results.with_labels(await engine.classify(embedded.vectors, question))
-    if not asked.items:
+    if not body.items:
         return results
     query = SearchQuery(
         vector=None,
-        limit=asked.items,
-        filter_expression=asked.filter,
-        partition=asked.partition,
-        min_similarity=asked.min_similarity,
-        group_by=asked.group_by,
+        limit=body.items,
+        filter_expression=body.filter,
+        partition=body.partition,
+        min_similarity=body.min_similarity,
+        group_by=body.group_by,
     )
     return await engine.run(lambda catalog: find_like(catalog, results, embedded.vectors, query))
 
 
-async def _embedded(engine: Engine, asked: ObjectsRequest, pixels: Pixels) -> EmbeddedObjects:
+async def _embedded(engine: Engine, body: ObjectsRequest, pixels: Pixels) -> EmbeddedObjects:
     settings = engine.settings
     options = ObjectOptions(
         detector=settings.detector,
         words=settings.object_words,
-        threshold=asked.min_score,
-        most=asked.max_objects,
+        threshold=body.min_score,
+        most=body.max_objects,
     )
     finder = await engine.run(lambda catalog: object_finder(catalog, options))
     if not isinstance(finder, GridFinder):
@@ -104,5 +104,5 @@ async def _embedded(engine: Engine, asked: ObjectsRequest, pixels: Pixels) -> Em
             [encoder.prepare(cut(pixels, tuple(box))) for box in some]
         ),
     )
-    found = finder.choose(boxes, vectors)
-    return await engine.run(lambda catalog: embed_found(catalog.encoder, found, pixels))
+    chosen_boxes = finder.choose(boxes, vectors)
+    return await engine.run(lambda catalog: embed_found(catalog.encoder, chosen_boxes, pixels))
