@@ -54,6 +54,7 @@ class Archive:
     def shards(self) -> list[int]:
         """Numbers of the finished shards, oldest first; other files are ignored."""
         matches = (_SHARD.fullmatch(file.name) for file in self.folder.glob(f"{_PREFIX}*{_SUFFIX}"))
+        # As numbers: a name of nine digits sorts before one of eight.
         return sorted(int(match[1]) for match in matches if match)
 
     def write(self, rows: Sequence[EmbeddedItem | Removal]) -> int:
@@ -65,6 +66,7 @@ class Archive:
         import pyarrow.parquet as pq
 
         self.folder.mkdir(parents=True, exist_ok=True)
+        # No other process takes the same number: who writes to a generation holds its lock.
         number = (self.shards() or [0])[-1] + 1
         table = self._table(rows)
         vectors = [name for name in _VECTOR_COLUMNS if name in table.column_names]
@@ -221,6 +223,7 @@ class Archive:
     def _column(self, vectors: Sequence[FloatArray | None]) -> pa.Array:
         import pyarrow as pa
 
+        # Zeros stand for no vector: a stored one has length 1.
         zero = np.zeros(self.width, dtype=np.float32)
         block = np.stack([zero if vector is None else vector for vector in vectors]).astype(
             np.float32, copy=False
@@ -250,6 +253,7 @@ def _vectors(width: int) -> pa.DataType:
     return pa.list_(pa.field("element", pa.float32(), nullable=False), width)
 
 
+# By the archive itself: another catalog, or generation, has a shard of the same number.
 @lru_cache(maxsize=4)
 def _cached_vectors(archive: Archive, number: int) -> FloatArray:
     return archive.vectors(number)

@@ -90,6 +90,7 @@ def _values(generations: Generations) -> dict[str, Any]:
     return {
         "schema": SCHEMA_VERSION,
         "current": generations.current,
+        # The key is that of files which earlier versions wrote.
         "kept": generations.previous,
         "filling": generations.filling,
         "partition_key": generations.partition_key,

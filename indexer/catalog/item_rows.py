@@ -199,12 +199,14 @@ class CatalogItems:
             following = following[is_far[following]]
             vectors = self._archive.vectors(shard)
             scratch.vectors[places[following]] = vectors[followers.rows[following]]
+            # Else this process's memory would grow with all these vectors.
             scratch.release()
         for items in self:
             led = followers.led_by(items.shard)
             far = places[led][is_far[led]]
             yield replace(
                 items,
+                # One slice: followers are sorted by lead row, so a shard's places are in a row.
                 far=scratch.vectors[far[0] : far[-1] + 1] if far.size else None,
                 other_ids=self._other_ids(items) if with_ids else (),
             )

@@ -144,6 +144,7 @@ class Ledger:
         """Mark ids as seen in this run, on disk; returns those that were not seen before."""
         rows = select_in(self._connection, "SELECT item_id FROM seen", "item_id", item_ids)
         fresh = set(item_ids) - {item_id for (item_id,) in rows}
+        # The table is a temporary one: an opened ledger begins with no id seen.
         values = ((item_id,) for item_id in fresh)
         self._connection.executemany("INSERT INTO seen VALUES (?)", values)
         return fresh
@@ -187,6 +188,7 @@ class Ledger:
                     for row, (values, partition) in enumerate(zip(rows, partitions, strict=True))
                 ),
             )
+            # Before the items are deleted: only they know where the replaced rows are.
             execute(
                 "INSERT OR IGNORE INTO superseded SELECT shard, row FROM items "
                 "WHERE item_id IN (SELECT item_id FROM incoming)"
@@ -244,6 +246,7 @@ class Ledger:
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
         """Read one state of the ledger throughout the block, whatever others write meanwhile."""
+        # SQLite takes the snapshot at the first read, and holds no lock that keeps writers out.
         self._connection.execute("BEGIN")
         try:
             yield

@@ -84,6 +84,7 @@ def exclusive_lease(lease: Path, *, patience_s: float) -> Iterator[bool]:
     until = time.monotonic() + patience_s
     file = os.open(lease, os.O_RDWR | os.O_CREAT, 0o666)
     try:
+        # ``flock`` waits for ever or not at all, so it is tried again until the limit.
         while not try_exclusive(file):
             if time.monotonic() >= until:
                 yield False

@@ -58,6 +58,7 @@ class StoredShards:
         Args:
             stored_version: the version that the collection carries now.
         """
+        # The collection's own may be higher: a ledger that was lost has forgotten its versions.
         version = max(stored_version, self.newest_version()) + 1
         with transaction(self._connection):
             self._connection.execute(

@@ -46,6 +46,7 @@ class KnownDownloads:
                 download = entry.download
                 is_stored = download.content_hash in stored
                 trusted = entry.fresh or (is_stored and (self._trust_urls or entry.resumed))
+                # "Not modified" brings no content, so it is asked for only where that is stored.
                 if trusted or (is_stored and (download.etag or download.last_modified)):
                     item = replace(item, download=replace(download, trusted=trusted))
             attached.append(item)

@@ -59,6 +59,7 @@ class StoreWriter:
         self._shards: queue.Queue[int | None] = queue.Queue()
         self._unflushed: list[int] = []
         self._unflushed_rows = 0
+        # The ledger's SQLite connection belongs to the job's thread, which marks what it takes.
         self._stored: queue.Queue[int] = queue.Queue()
         self._gives_up: Callable[[], bool] | None = None
         self._error: ZeroshelfError | None = None
@@ -82,6 +83,7 @@ class StoreWriter:
         Raises:
             StoreError: the database refused or stayed away; the shards are in the archive.
         """
+        # Before the end is queued: the thread may wait for the database, and asks for this there.
         self._gives_up = deadline(self._patience_s)
         self._shards.put(None)
         self._thread.join()
@@ -95,6 +97,7 @@ class StoreWriter:
                 if self._unflushed_rows >= FLUSH_ROWS:
                     self._patiently(self._flush)
             self._patiently(self._flush)
+        # What is put after an error stays in the queue: the archive has it, and ``finish`` raises.
         except ZeroshelfError as error:
             self._error = error
         except Exception as error:  # noqa: BLE001 - a thread's error must reach the job that waits

@@ -45,6 +45,8 @@ from indexer.store.vector_format import from_stored, to_stored
 MAX_LIMIT = 16_384
 """The most results of one search that Milvus gives."""
 
+# Rows a second, of 512 dimensions, in batches of 1,000 and of 5,000: 3,400 and 3,200 on Milvus
+# Lite, 7,400 and 8,700 on a 2.3 server.
 BATCH_ROWS_LITE = 1_000
 BATCH_ROWS_SERVER = 5_000
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 2))
@@ -278,6 +280,7 @@ class Collection:
             vector = self.vector_of(hit.fields)
             fields = {name: value for name, value in hit.fields.items() if name != VECTOR}
             exact.append(Hit(similarity=float(vector @ query), fields=fields))
+        # Stable: of hits with the same product the order is Milvus'.
         return sorted(exact, key=lambda hit: -hit.similarity)
 
     def _effort(self, effort: int | None, row_filter: Filter) -> int | None:

@@ -314,6 +314,7 @@ class MilvusItems:
         typed = user_filter.strip()
         if self._known_columns is not None and metadata_keys(typed):
             known_columns = self._known_columns()
+            # A catalog without columns has nothing to compare the filter with.
             if known_columns:
                 require_keys(typed, known_columns)
         condition = lists_as_comparisons(typed) if self._collection.is_lite else typed

@@ -134,6 +134,7 @@ class Candidates:
         """
         least = softmax.reached[:, 0] - self._slack
         collect = _loops(len(logits), FEWEST_ITEMS).collect
+        # The loop counts what has no room, and does not write it: then it runs again with room.
         while True:
             pairs, found_logits = self._pairs, self._logits
             count = collect(logits, maxima, least, first_label, pairs, found_logits, self._count)
@@ -151,6 +152,7 @@ class Candidates:
         """
         rows, columns = self._pairs[:, : self._count]
         least = softmax.reached[:, 0] - self._slack
+        # Later tiles raised the bar, so many early candidates are out by now.
         near = np.flatnonzero(self._logits[: self._count] >= least[rows])
         near = near[np.argsort(rows[near], kind="stable")]
         return rows[near], columns[near], self._logits[near]

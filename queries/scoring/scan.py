@@ -34,6 +34,8 @@ _TINY = 1e-9
 
 # Half a unit in the last place of float32.
 _ROUNDING = 2.0**-24
+
+# Roundings of a logit beside those of its sum, such as of the scaled matrix and of two sides.
 _MARGIN = 4
 
 
@@ -144,8 +146,11 @@ class Tiles:
 
     def slack(self, queries: FloatArray) -> float:
         """How far the logits of two labels may be apart from their exact difference."""
+        # An inner product of n terms is wrong by n roundings of the product of the lengths at most
+        # (Higham 2002, "Accuracy and Stability of Numerical Algorithms", section 3.1).
         terms = queries.shape[1] + _MARGIN
         length = float(np.sqrt(np.vecdot(queries, queries).max(initial=0.0)))
+        # Twice: both logits may be wrong, in opposite directions.
         return float(2 * terms * _ROUNDING * length * self._longest)
 
 
