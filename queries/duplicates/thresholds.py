@@ -87,7 +87,9 @@ def thresholds(
     if len(pictures) < FEWEST_SAMPLED:
         near_threshold = USUAL_NEAR if near is None else near
         usual = USUAL_PRODUCT if product is None else product
-        return Thresholds(near=near_threshold, product=min(near_threshold, usual), untitled=untitled)
+        return Thresholds(
+            near=near_threshold, product=min(near_threshold, usual), untitled=untitled
+        )
     copies = [
         [copy(picture, decoder) for picture in pictures]
         for copy in (_encoded_again, _cropped, _marked)
