@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ from indexer.core.label_sets import CATEGORY, set_option
 
 if TYPE_CHECKING:
     from indexer.jobs.label_plan import LabelPlan
+    from indexer.labels.sets import LabelChanges
 
 SHOWN_CHANGES = 100
 """Rows of a dry run that a terminal shows."""
@@ -100,7 +101,7 @@ def labels_add(
             dataset=dataset,
             create_parents=creating,
         )
-        _show_plan(plan, common, output)
+        _show_plan(plan, common, set, output)
         return
     with console.watched("Embedding prompts") as watch:
         changes = add_labels(
@@ -115,21 +116,42 @@ def labels_add(
             applies_to=applies_to,
             watch=watch,
         )
-    if output == Output.TABLE:
-        console.show_facts(asdict(changes), title=f"Labels of {common.catalog}")
-    else:
-        console.show_rows([asdict(changes)], output)
+    _show_changes(changes, common, set, output)
 
 
-def _show_plan(plan: LabelPlan, common: CatalogOptions, output: Output) -> None:
+def _show_changes(
+    changes: LabelChanges, common: CatalogOptions, set_name: str, output: Output
+) -> None:
+    """Print what was done to a label set; people read words, programs the fields' names."""
+    counts = asdict(changes)
+    if output != Output.TABLE:
+        console.show_rows([counts], output)
+        return
+    facts = {name.replace("_", " "): count for name, count in counts.items()}
+    console.show_facts(_of_set(set_name) | facts, title=f"Labels of {common.catalog}")
+
+
+def _of_set(set_name: str) -> dict[str, Any]:
+    """A row with the name of the label set, where it is not the categories."""
+    return {} if set_name == CATEGORY else {"label set": set_name}
+
+
+def _show_plan(plan: LabelPlan, common: CatalogOptions, set_name: str, output: Output) -> None:
     """Print what a label file would do."""
     rows = [asdict(change) for change in plan.changes]
     if output != Output.TABLE:
         console.show_rows(rows, output)
         return
     counts = Counter(change.change for change in plan.changes)
-    facts = {name: counts[name] for name in ("added", "changed", "removed")}
-    facts |= {"unchanged": plan.unchanged, "made": sum(change.made for change in plan.changes)}
+    facts = _of_set(set_name) | {
+        "added": counts["added"],
+        "changed": counts["changed"],
+        "unchanged": plan.unchanged,
+        "removed": counts["removed"],
+    }
+    made = sum(change.made for change in plan.changes)
+    if made:
+        facts["made as parents"] = made
     if rows:
         shown = [
             {
@@ -213,10 +235,7 @@ def labels_remove(
     from indexer.jobs.labels import remove_labels
 
     changes = remove_labels(common.of_set(set), labels)
-    if output == Output.TABLE:
-        console.show_facts(asdict(changes), title=f"Labels of {common.catalog}")
-    else:
-        console.show_rows([asdict(changes)], output)
+    _show_changes(changes, common, set, output)
 
 
 @app.command("sets")

@@ -46,6 +46,21 @@ def test_cut_prompts_are_counted(shell: Shell) -> None:
     assert "(as far as the model reads): '1', '2'." in done.stderr
 
 
+def test_counts_are_told_in_words_with_their_set(shell: Shell) -> None:
+    """A dry run has the same first rows in the same order as the run after it."""
+    file = write(shell, "id,name\n1,Red\n2,Blue\n")
+    shell("labels", "add", file)
+    command = ("labels", "add", file, "--set", "colour")
+    planned = shell(*command, "--dry-run").stdout.split("A dry run")[1]
+    done = shell(*command).stdout
+    _, *counts = done.splitlines()
+    assert counts[0].split() == ["label", "set", "colour"]
+    assert [line.split() for line in planned.splitlines()[1:]] == [
+        line.split() for line in counts[:5]
+    ]
+    assert [line.split()[:-1] for line in counts[5:]] == [["embedded", "texts"], ["cut", "prompts"]]
+
+
 def test_a_dry_run_shows_and_changes_nothing(shell: Shell) -> None:
     """What would be added, changed, removed and made; then adding does just that."""
     assert shell.json("labels", "add", write(shell, "id,name\n1,Mug\n2,Hat\n3,Cup\n"), "--dry-run")
