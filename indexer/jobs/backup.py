@@ -18,6 +18,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from typing import Any
 
 from indexer.catalog.ledger import Size
 from indexer.catalog.options import CatalogOptions
+from indexer.core.durable import written_aside
 from indexer.core.errors import CatalogError, UsageError
 from indexer.core.hashing import file_sha256
 from indexer.core.object_stores import StoredFolder
@@ -38,6 +40,10 @@ CONTENTS = "files"
 
 _UNFINISHED = "restore.sha256"
 """In a restored catalog until its database is filled: the SHA-256 of the backup's record."""
+
+_IDENTITY = "backup.id"
+"""In a catalog that was backed up: a random id, since others may have its name. A restored catalog
+has it too, and goes on with the backup."""
 
 _LEFT_OUT = ("ledger.sqlite", "texts.sqlite", "lock", "readers.lock", "reembed.lock", _UNFINISHED)
 """Names of files, and of their journals, that are made again."""
@@ -77,11 +83,13 @@ def backup(options: CatalogOptions, to: str, watch: Watch = Watch()) -> BackupRe
             "each would copy the one before. Name another folder."
         )
     target, contents = StoredFolder(to), StoredFolder(f"{to.rstrip('/')}/{CONTENTS}")
-    if RECORD in target.names():
-        former = _record(target)["catalog"]
-        if former != folder.name:
-            raise CatalogError(f"{to} holds a backup of catalog {former!r}: name another folder.")
     with folder.locked(), tempfile.TemporaryDirectory() as scratch:
+        identity = folder.root / _IDENTITY
+        if RECORD in target.names():
+            _require_same(_record(target), folder.name, identity, to)
+        if not identity.exists():
+            with written_aside(identity) as aside:
+                aside.write_text(uuid.uuid4().hex, encoding="utf-8")
         files = list(_files(folder.root))
         watch.begin("Copying", len(files))
         present, record, copied = contents.sizes(), {}, 0
@@ -98,6 +106,7 @@ def backup(options: CatalogOptions, to: str, watch: Watch = Watch()) -> BackupRe
             watch.advance(1)
         described = {
             "catalog": folder.name,
+            "id": identity.read_text(encoding="utf-8"),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "files": record,
         }
@@ -107,6 +116,24 @@ def backup(options: CatalogOptions, to: str, watch: Watch = Watch()) -> BackupRe
     for digest in unneeded:
         contents.remove(digest)
     return BackupReport(files=len(files), copied=copied, dropped=len(unneeded))
+
+
+def _require_same(record: dict[str, Any], name: str, identity: Path, address: str) -> None:
+    """Check that a backup is of this catalog, by its name and its id.
+
+    Raises:
+        CatalogError: it is of another one, whose contents would be dropped.
+    """
+    if record["catalog"] != name:
+        raise CatalogError(
+            f"{address} holds a backup of catalog {record['catalog']!r}: name another folder."
+        )
+    own = identity.read_text(encoding="utf-8") if identity.exists() else None
+    if record.get("id", own) != own:
+        raise CatalogError(
+            f"{address} holds a backup of another catalog that is named {name!r}, made "
+            f"{record.get('time', 'at an unknown time')}: name another folder."
+        )
 
 
 def restore(options: CatalogOptions, source: str, watch: Watch = Watch()) -> Size:

@@ -183,3 +183,18 @@ def test_places_that_can_hold_no_backup_are_told(
     with pytest.raises(CatalogError, match="there is no such folder"):
         restore(restored, str(tmp_path / "misspelt"))
     assert not (tmp_path / "misspelt").exists()
+
+
+def test_another_catalog_of_the_same_name_leaves_the_backup_alone(
+    options: CatalogOptions, restored: CatalogOptions, saved: Path, tmp_path: Path
+) -> None:
+    """Its contents would be dropped. A restored catalog goes on with the backup."""
+    other = make_catalog(tmp_path / "other", -VECTORS, VECTORS[:2])
+    assert other.folder.name == options.folder.name
+    before = (saved / "backup.json").read_bytes()
+    with pytest.raises(CatalogError, match="of another catalog that is named"):
+        backup(other, str(saved))
+    assert (saved / "backup.json").read_bytes() == before
+    restore(restored, str(saved))
+    assert compare(restored).equal
+    assert backup(restored, str(saved)).dropped == 0
