@@ -304,7 +304,10 @@ def sample(
 @app.command()
 @with_common
 def status(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
-    """Show catalogs, rows, labels, the model, dead letters and the database."""
+    """Show rows, labels, the model, dead letters and the database: of each catalog, or of one.
+
+    Without --catalog all catalogs of the data folder are shown.
+    """
     from indexer.jobs.status import catalog_status
 
     rows = catalog_status(common)

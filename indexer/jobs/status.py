@@ -40,10 +40,13 @@ _FACTS = (
 
 
 def catalog_status(options: CatalogOptions) -> list[dict[str, Any]]:
-    """A row of facts for each catalog of the data folder.
+    """A row of facts for each catalog of the data folder, or for the one that is named.
+
+    Args:
+        options: the default name stands for all catalogs.
 
     Raises:
-        CatalogError: there is none.
+        CatalogError: there is none, or not the one that is named.
     """
     names = catalog_names(options.data_dir)
     if not names:
@@ -51,6 +54,10 @@ def catalog_status(options: CatalogOptions) -> list[dict[str, Any]]:
             f"there is no catalog in {str(options.data_dir)!r}. Start one with: zeroshelf ingest "
             "SOURCE, or give --data-dir."
         )
+    if options.catalog != CatalogOptions().catalog:
+        if options.catalog not in names:
+            options.folder.generations()  # says which catalogs there are
+        names = [options.catalog]
     rows = []
     for name in names:
         try:

@@ -148,6 +148,7 @@ def test_categorize_with_a_filter_that_matches_nothing(shop: Shell) -> None:
         (("status", "--config", "absent.yaml"), 2, "absent.yaml"),
         (("status", "--data-dir", "elsewhere"), 1, "there is no catalog"),
         (("labels", "list", "--catalog", "other"), 1, "there are: catalog"),
+        (("status", "--catalog", "other"), 1, "there are: catalog"),
         (("labels", "list", "--catalog", "a b"), 2, "catalog name"),
         (("labels", "remove", "mgu"), 2, "mgu"),
         (("labels", "add", "absent.csv"), 2, "absent.csv"),
@@ -423,6 +424,7 @@ def test_a_damaged_catalog_does_not_hide_the_others(copy: Shell) -> None:
     rows = {row["catalog"]: row for row in copy.json("status")}
     assert "damaged" in rows["catalog"]["state"]
     assert rows["second"]["state"] == "complete"
+    assert [row["catalog"] for row in copy.json("status", "--catalog", "second")] == ["second"]
 
 
 def test_the_model_of_given_vectors_may_be_a_relative_folder(
