@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,14 +91,9 @@ def export_dataset(
             catalog.require_partition(partition)
             catalog.ledger.select_partition(partition)
             rows_of, size = catalog.ledger.selected_rows, catalog.ledger.selected_size()
-        folder = StoredFolder(f"{str(to).rstrip('/')}/data")
-        if any(name.endswith(".parquet") for name in folder.names()):
-            raise CatalogError(
-                f"{str(to)!r} holds a data set already. Choose another folder, or empty it."
-            )
         schema, counts = _schema(catalog), _Counts()
-        watch.begin("Exporting", size.rows)
-        with ThreadPoolExecutor(_READERS) as readers:
+        with _data_folder(str(to).rstrip("/")) as folder, ThreadPoolExecutor(_READERS) as readers:
+            watch.begin("Exporting", size.rows)
             for shard in catalog.archive.shards():
                 rows = _chosen_rows(catalog, shard, rows_of(shard), counts, watch)
                 if not rows:
@@ -117,6 +114,31 @@ def export_dataset(
         parts=counts.parts,
         examples=tuple(counts.unread[:3]),
     )
+
+
+@contextmanager
+def _data_folder(to: str) -> Iterator[StoredFolder]:
+    """Where the files are written to.
+
+    On a disk that is a hidden folder, which ``datasets`` does not look into, and which becomes
+    ``data`` when all is written: half a data set is never taken for a whole one. In a bucket
+    files have no other name before.
+
+    Raises:
+        CatalogError: there is a data set already.
+    """
+    if any(name.endswith(".parquet") for name in StoredFolder(f"{to}/data").names()):
+        raise CatalogError(f"{to!r} holds a data set already. Choose another folder, or empty it.")
+    if "://" in to:
+        yield StoredFolder(f"{to}/data")
+        return
+    hidden = Path(to) / ".data.writing"
+    shutil.rmtree(hidden, ignore_errors=True)  # of an export that was killed
+    yield StoredFolder(str(hidden))
+    for file in sorted((Path(to) / "data").iterdir()):
+        file.rename(hidden / file.name)
+    (Path(to) / "data").rmdir()
+    hidden.rename(Path(to) / "data")
 
 
 def _schema(catalog: OpenCatalog) -> pa.Schema:

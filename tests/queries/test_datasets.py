@@ -173,6 +173,26 @@ def test_an_export_is_opened_as_a_dataset(catalog: Catalog, folder: Path, shell:
         catalog.to_dataset(shell.folder / "out")
 
 
+def test_a_stopped_export_is_no_dataset_and_the_same_call_makes_it(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it had written is not taken for the whole."""
+
+    def stop(writer: pq.ParquetWriter, table: Any) -> None:
+        write(writer, table)
+        raise KeyboardInterrupt
+
+    write = pq.ParquetWriter.write_table
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", stop)
+    with pytest.raises(KeyboardInterrupt):
+        catalog.to_dataset(tmp_path / "out")
+    monkeypatch.undo()
+    with pytest.raises((datasets.exceptions.DatasetNotFoundError, FileNotFoundError, ValueError)):
+        datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    assert len(catalog.to_dataset(tmp_path / "out")) == 6
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["data"]
+
+
 def test_pictures_that_are_gone_are_told(folder: Path, shell: Shell) -> None:
     """Their rows have none."""
     (shell.folder / "pictures").mkdir()
