@@ -16,6 +16,7 @@ from indexer.catalog.item_vectors import mean_vectors
 from indexer.catalog.opening import OpenCatalog
 from indexer.core.cells import restored
 from indexer.core.errors import UsageError
+from indexer.core.parts import is_box_id
 from indexer.core.records import FloatArray, IndexArray
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.labels.measured import is_by_pixels
@@ -78,7 +79,23 @@ def read_labelled(
         columns = ", ".join(sorted(keys)) or "none"
         raise UsageError(f"--truth {truth!r}: the items have no such column. They have: {columns}.")
     label_ids = _label_ids(catalog, values, truth, none_of)
+    _warn_of_boxes(catalog, ids)
     return LabelledItems(tuple(ids), label_ids, *_vectors(catalog, catalog_items.only(labelled)))
+
+
+def _warn_of_boxes(catalog: OpenCatalog, ids: Sequence[str]) -> None:
+    """Items with boxes are decided by their best part, and their mean vectors are used here."""
+    if not catalog.ledger.parts.exist:
+        return
+    parts = catalog.ledger.parts.rows_of(ids)
+    with_boxes = sum(any(is_box_id(row.row_id) for row in rows) for rows in parts.values())
+    if with_boxes:
+        _log.warning(
+            "%s of the labelled items have boxes. The mean of an item's parts is used here, and "
+            "categorize decides by its best part, so figures and probabilities hold "
+            "for --view-pooling mean: give categorize that option where they matter.",
+            f"{with_boxes:,}",
+        )
 
 
 def _described(

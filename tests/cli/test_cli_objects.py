@@ -20,6 +20,7 @@ from pocket.drawing import draw, product_type
 from pocket.drawing.scene import background_picture
 from pocket.scenes import Scene, draw_scene
 from queries.duplicates.rows import Rows
+from queries.teaching.labelled import read_labelled
 
 NAMES = ("mug", "guitar", "clock", "sneaker", "teapot", "chair")
 
@@ -238,6 +239,21 @@ def test_the_best_box_decides_on_a_scene(
     report = scenes.json("categorize", "--to", "mean.csv", "--view-pooling", "mean")[0]
     assert report["by_best_part"] == 0
     assert "part_id" not in (scenes.folder / "mean.csv").read_text().splitlines()[0]
+
+
+def test_labelled_items_with_boxes_are_told(
+    scenes: Shell, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Their means teach and calibrate; items without boxes are not told."""
+    scenes("ingest", "scenes", "--objects")
+    file = scenes.folder / "truth.csv"
+    options = CatalogOptions(data_dir=scenes.folder / ".zeroshelf")
+    for name, told in (("mug-red.png", False), ("scene.png", True)):
+        file.write_text(f"item_id,label_id\n{name},mug\n")
+        caplog.clear()
+        with open_catalog(options) as catalog:
+            assert read_labelled(catalog, file=file).item_ids == (name,)
+        assert ("1 of the labelled items have boxes" in caplog.text) == told
 
 
 def test_boxes_make_no_look_alikes(scenes: Shell) -> None:
