@@ -110,8 +110,6 @@ def search(
     Without any of these, list the items that --filter and --category choose.
     """
     from indexer.catalog.opening import open_catalog
-    from queries.pages.parts import Pictures
-    from queries.pages.search import search_page
     from queries.search_inputs import SearchInputs, find_by_inputs
 
     if sum(map(bool, (image, sound, item is not None))) > 1:
@@ -157,6 +155,10 @@ def search(
         _tell_hidden(catalog, [*query.facets, query.group_by])
         result = find_by_inputs(catalog, inputs, query, decoder=reading.contents(), fetcher=fetcher)
         if output == SearchOutput.HTML:
+            # Loaded where a page is written only: a search on the command line starts quicker.
+            from queries.pages.parts import Pictures
+            from queries.pages.search import search_page
+
             query_parts = [source for source in (text, content, item) if source and source.strip()]
             heading = without_credentials(" + ".join(query_parts))
             pictures = Pictures(fetcher, reading.decoder())
