@@ -56,7 +56,7 @@ def write_labels(
     collection = database.labels(name, number, set_name=set_name)
     labels, rows = target[0], list(_rows(target))
     if previous is None:
-        stored_ids = [row.label.label_id for row in collection.labels()]
+        stored_ids = collection.label_ids()
     else:
         stored_ids = list(previous[0].places)
         previous_rows = {row.label.label_id: row for row in _rows(previous)}

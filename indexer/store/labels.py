@@ -75,6 +75,11 @@ class MilvusLabels:
         """Rows of this label set and of all others; quick at any number."""
         return self._collection.count()
 
+    def label_ids(self) -> list[str]:
+        """Ids of all stored labels, in no order; Milvus Lite reads vectors back slowly."""
+        rows = self._collection.rows(["label_id"], Filter(expression=self._in_set))
+        return [row["label_id"] for row in rows]
+
     def labels(self) -> Iterator[EmbeddedLabel]:
         """Every stored label with its vector, in order of position."""
         rows = self._collection.rows(

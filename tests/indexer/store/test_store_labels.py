@@ -41,6 +41,7 @@ def test_labels_come_back_as_they_were(labels: MilvusLabels) -> None:
     plain = label("plain", second, position=3)
     write(labels, [hostile, plain])
     found = list(labels.labels())
+    assert sorted(labels.label_ids()) == sorted(["plain", hostile.label.label_id])
     assert [row.label for row in found] == [plain.label, hostile.label]
     assert [row.position for row in found] == [3, 7]
     assert [row.definition_hash for row in found] == ["hash of plain", "h"]
