@@ -7,6 +7,7 @@ import math
 import random
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.sources.video import VideoDecoder
+from indexer.sources.video.key_frames import starts_anew
 from indexer.sources.video.packet_plan import PlannedPacket, needed_packets
 from pocket.clips import THREE_SCENES, Pixels, encode, scene_frames
 
@@ -133,3 +135,13 @@ def every_frame(path: Path) -> dict[int, list[Pixels]]:
             pixels = frame.to_ndarray(format="rgb24", src_colorspace="ITU601").astype(np.uint8)
             seconds.setdefault(math.floor(time_s + Fraction(1, 10**6)), []).append(pixels)
     return seconds
+
+
+def test_a_record_that_is_cut_short_tells_nothing() -> None:
+    """Files are damaged on purpose, too."""
+    for codec in ("h264", "hevc"):
+        context = SimpleNamespace(
+            codec=SimpleNamespace(canonical_name=codec), extradata=b"\x01\x64"
+        )
+        packet = av.Packet(b"\x00\x00\x00\x02\x65\x00")
+        assert not starts_anew(packet, context)  # type: ignore[arg-type]

@@ -18,6 +18,9 @@ _ALWAYS = frozenset({"vp8", "vp9", "av1", "mjpeg", "prores", "dnxhd", "png", "ff
 _STARTS = {"h264": (0x1F, 0, {5}), "hevc": (0x3F, 1, {19, 20})}
 """Of a codec: mask and shift of a unit's type in its first byte, and the types that start anew."""
 
+_LENGTHS = {"h264": 4, "hevc": 21}
+"""Place in a codec's record of the byte that tells how many bytes a unit's length has."""
+
 _MOST_UNITS = 16
 """Units before a frame's first slice: parameters, messages."""
 
@@ -27,11 +30,12 @@ def starts_anew(packet: av.Packet[Any], context: CodecContext) -> bool:
     codec = context.codec.canonical_name
     if codec in _ALWAYS:
         return True
-    if codec not in _STARTS or not context.extradata or context.extradata[0] != 1:
+    record = context.extradata or b""
+    # Records of damaged files may be cut short.
+    if codec not in _STARTS or len(record) <= _LENGTHS[codec] or record[0] != 1:
         return False
     mask, shift, types = _STARTS[codec]
-    # The number of bytes that tell a unit's length lies elsewhere in each codec's record.
-    length_bytes = (context.extradata[4 if codec == "h264" else 21] & 3) + 1
+    length_bytes = (record[_LENGTHS[codec]] & 3) + 1
     content, place = memoryview(packet), 0
     for _ in range(_MOST_UNITS):
         if place + length_bytes >= len(content):
