@@ -134,7 +134,11 @@ def _data_folder(to: str) -> Iterator[StoredFolder]:
         return
     hidden = Path(to) / ".data.writing"
     shutil.rmtree(hidden, ignore_errors=True)  # of an export that was killed
-    yield StoredFolder(str(hidden))
+    try:
+        yield StoredFolder(str(hidden))
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
     for file in sorted((Path(to) / "data").iterdir()):
         file.rename(hidden / file.name)
     (Path(to) / "data").rmdir()

@@ -187,6 +187,7 @@ def test_a_stopped_export_is_no_dataset_and_the_same_call_makes_it(
     with pytest.raises(KeyboardInterrupt):
         catalog.to_dataset(tmp_path / "out")
     monkeypatch.undo()
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     with pytest.raises((datasets.exceptions.DatasetNotFoundError, FileNotFoundError, ValueError)):
         datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     assert len(catalog.to_dataset(tmp_path / "out")) == 6
