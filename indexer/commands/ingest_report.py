@@ -9,9 +9,7 @@ import typer
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.objects import say_words
-from indexer.commands.options import (
-    Output,
-)
+from indexer.commands.options import Output
 from indexer.commands.syncing import tell_absent
 from indexer.ingestion.reports import IngestReport
 

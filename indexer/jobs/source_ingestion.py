@@ -12,9 +12,7 @@ from indexer.catalog.decisions import carry_decisions
 from indexer.catalog.fingerprints import require_same
 from indexer.catalog.ledger import Place
 from indexer.catalog.objects import object_finder
-from indexer.catalog.opening import (
-    OpenCatalog,
-)
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import StoreError
 from indexer.core.protocols import Encoder, Source
 from indexer.core.records import EmbeddedItem, Kind
