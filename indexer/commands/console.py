@@ -203,6 +203,11 @@ def show_facts(facts: Mapping[str, Any], *, title: str = "") -> None:
 _MARKS = {"good": "[green]✓[/]", "warning": "[yellow]![/]", "problem": "[bold red]✗[/]"}
 
 
+def in_words(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts whose names are those of fields, as people read them; what is unknown is left out."""
+    return {name.replace("_", " "): value for name, value in facts.items() if value is not None}
+
+
 def show_findings(findings: Sequence[Row], *, title: str) -> None:
     """Print what checks found to stdout: a mark, the check, what there is, what to do."""
     table = Table(title=title, title_justify="left", show_header=False, box=None)
@@ -304,6 +309,8 @@ def _cell(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, list | tuple):
         return _shown(" > ".join(map(str, value)))
+    if isinstance(value, dict) and all(isinstance(count, int) for count in value.values()):
+        return _shown(", ".join(f"{count:,} {name}" for name, count in value.items()))
     if isinstance(value, dict):
         return _shown(json.dumps(_shareable(value), ensure_ascii=False, default=str))
     return _shown(str(value))

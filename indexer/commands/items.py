@@ -315,10 +315,8 @@ def status(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
         console.show_rows(rows, output)
         return
     for row in rows:
-        console.show_facts(
-            {name: value for name, value in row.items() if name != "catalog" and value is not None},
-            title=f"Catalog {row['catalog']}",
-        )
+        name = row.pop("catalog")
+        console.show_facts(console.in_words(row), title=f"Catalog {name}")
 
 
 def _show_skipped(report: SkippedShards, catalog: str) -> None:

@@ -287,7 +287,7 @@ def labels_attributes(
         )
     if output == Output.TABLE:
         facts = asdict(report) | {"sets": ", ".join(report.sets) or "none"}
-        console.show_facts(facts, title=f"Label sets of {common.catalog}")
+        console.show_facts(console.in_words(facts), title=f"Label sets of {common.catalog}")
     else:
         console.show_rows([asdict(report)], output)
 
@@ -318,7 +318,8 @@ def labels_pixels(
         console.show_rows([asdict(report)], output)
         return
     failed = ", ".join(f"{count} {reason}" for reason, count in report.failed.items())
-    console.show_facts(asdict(report) | {"failed": failed or 0}, title=f"Label set {set}")
+    facts = console.in_words(asdict(report) | {"failed": failed or 0})
+    console.show_facts(facts, title=f"Label set {set}")
 
 
 @app.command("gate")

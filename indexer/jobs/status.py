@@ -17,6 +17,7 @@ _FACTS = (
     "parts",
     "partitions",
     "labels",
+    "label_sets",
     "model",
     "other_models",
     "width",

@@ -177,8 +177,7 @@ def _show(explanation: Explanation) -> None:
         title = "Its parts, each alone" if has_places else "Its pictures, each alone"
         console.show_rows(views, "table", title=title)
     if explanation.title is not None:
-        title_facts = asdict(explanation.title)
-        console.show_facts({name.replace("_", " "): value for name, value in title_facts.items()})
+        console.show_facts(console.in_words(asdict(explanation.title)))
     if explanation.separation is not None:
         names = [
             "none of them" if entry is None else entry.label
