@@ -17,8 +17,7 @@ the ``runtime`` of each side chooses how (``precision``, ``linear``, ``onnx``). 
 stores that choice for the next start. ``model`` is the encoder that others use, ``paired`` an
 encoder with another model for texts.
 
-``description`` describes a model, ``attention`` traces relevance, ``packed`` multiplies vectors
-with very many others.
+``description`` describes a model, ``attention`` traces relevance.
 """
 
 from __future__ import annotations

@@ -171,12 +171,10 @@ def categorize(
     table = TableWriter(to, csv_raw=csv_raw)
     total = select_items(catalog, selection)
     with beside() as start:
-        fits = [
-            fit_labels(at_set, question_of(at_set, question), total, start) for at_set in at_sets
-        ]
+        fits = [fit_labels(at_set, question_of(at_set, question), start) for at_set in at_sets]
         job = ShardJob(
             archive=catalog.archive,
-            sets=_set_jobs(at_sets, question, fits, gates, total, start),
+            sets=_set_jobs(at_sets, question, fits, gates, start),
             limit=question.limit,
             view_pooling=question.view_pooling,
             has_parts=catalog.ledger.parts.exist,
@@ -204,14 +202,13 @@ def _set_jobs(
     question: Question,
     fits: Sequence[LabelFit],
     gates: Sequence[Branches],
-    total: int,
     start: Start,
 ) -> tuple[SetJob, ...]:
     """How each label set decides; one with a gate asks for the items' categories first."""
     catalog = at_sets[0]
     category = None
     if any(gates):
-        category = category_predictor(catalog, question, fits, total, start)
+        category = category_predictor(catalog, question, fits, start)
     return tuple(
         SetJob.of(
             at_set.folder.set_name,

@@ -23,10 +23,6 @@ from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 from queries.review.corrections import reviewed_decisions
 
-FEWEST_PACKED_PAIRS = 10**9
-"""Pairs of an item and a label from which torch's products pay. They take half to 0.88 of the
-time of numpy's, which is 10 processor seconds for so many pairs; loading torch takes 1.2."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelFit:
@@ -38,13 +34,12 @@ class LabelFit:
 
 
 def fit_labels(
-    catalog: OpenCatalog, question: Question, total: int, start: Start = lambda work: work()
+    catalog: OpenCatalog, question: Question, start: Start = lambda work: work()
 ) -> LabelFit:
     """Fit the predictor of one label set.
 
     Args:
         catalog: at the set.
-        total: items that are labelled.
         start: is given the work of writing fitted labels to the database.
     """
     labels = active_labels(catalog, question.labels)
@@ -54,7 +49,6 @@ def fit_labels(
         start(catalog.store_labels)
     head = head_of(catalog, labels, adaptation, pooling=question.pooling)
     predictor = fit_predictor(catalog, head, question.settings, save=True)
-    predictor = replace(predictor, packed=total * len(labels) >= FEWEST_PACKED_PAIRS)
     return LabelFit(predictor=predictor, reason=reason, adaptation=adaptation)
 
 
@@ -69,7 +63,6 @@ def category_predictor(
     catalog: OpenCatalog,
     question: Question,
     fitted: Sequence[LabelFit],
-    total: int,
     start: Start = lambda work: work(),
 ) -> Predictor:
     """The predictor of the category, which gates go by: of this run, or by the default question.
@@ -83,7 +76,7 @@ def category_predictor(
             return fit.predictor
     settings = Settings(text_weight=question.settings.text_weight)
     default = Question(adapt=question.adapt, settings=settings)
-    return fit_labels(category, default, total, start).predictor
+    return fit_labels(category, default, start).predictor
 
 
 def gate_for(catalog: OpenCatalog, category: Predictor | None, branches: Branches) -> Gate | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -256,24 +256,13 @@ def _table(columns: dict[str, object]) -> pa.Table:
     return pa.table(columns)
 
 
-def _torch_in_one_thread() -> AbstractContextManager[None]:
-    from indexer.encoder.packed import one_thread
-
-    return one_thread()
-
-
 @contextmanager
 def label_shards(
     job: ShardJob, shards: Iterator[ItemRows], cluster: ClusterOptions | None
 ) -> Iterator[Iterator[ShardPredictions]]:
     """The shards' items with their labels, in order."""
     if cluster is None:
-        with (
-            _torch_in_one_thread()
-            if any(of_set.predictor.packed for of_set in job.sets)
-            else nullcontext()
-        ):
-            yield side_by_side(job.label, shards)
+        yield side_by_side(job.label, shards)
         return
     with (
         distributed.connected(cluster) as room,

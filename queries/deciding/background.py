@@ -16,16 +16,13 @@ class BackgroundScorer:
     Args:
         both: the active labels and then the words, adapted together.
         known: how many of them are labels.
-        packed: there are so many vectors that it pays to load torch.
     """
 
-    def __init__(self, joint: Adaptation, label_count: int, *, packed: bool = False) -> None:
+    def __init__(self, joint: Adaptation, label_count: int) -> None:
         self._both = joint
         rows = np.column_stack([joint.vectors, joint.biases])
         scale = 1 / (joint.spread * TEMPERATURE)
-        self._tiles = [
-            Tiles(side_rows, scale, packed=packed) for side_rows in np.split(rows, [label_count])
-        ]
+        self._tiles = [Tiles(side_rows, scale) for side_rows in np.split(rows, [label_count])]
 
     def scores(self, vectors: FloatArray) -> npt.NDArray[np.float64]:
         """Unknown scores, float64 (n,): ``background_score`` of sums.

@@ -32,9 +32,6 @@ from queries.scoring.scan import Scanner, TitleBlend
 NOTHING = Label(label_id="", name="", path=())
 """The label of a result where not even a root of the taxonomy is probable enough."""
 
-FEWEST_PACKED = 1_000
-"""Fewer labels: torch's products are no faster than numpy's."""
-
 _BLOCK_BYTES = 64 * 2**20
 
 
@@ -75,7 +72,6 @@ class Predictor:
         min_score: accept from here on, without a title.
         unknown_above: unknown beyond this unknown score.
         set_rule: which labels belong to an item's set; None without a coverage.
-        packed: torch's products save more time than its import takes.
         is_attribute: the labels are of another set than the category: what fits none of them is
             not visible, rather than unknown.
     """
@@ -91,7 +87,6 @@ class Predictor:
     min_score: float = MIN_SCORE
     unknown_above: float = math.inf
     set_rule: SetRule | None = None
-    packed: bool = False
     is_attribute: bool = False
 
     @property
@@ -355,7 +350,6 @@ class Predictor:
                 limit=limit,
                 titles=self._title_blend,
                 groups=None if nodes is None else nodes.groups,
-                packed=self.packed and len(head) >= FEWEST_PACKED and head.starts is None,
             )
         return self._scanners[limit]
 
@@ -380,7 +374,7 @@ class Predictor:
     def _background(self) -> BackgroundScorer:
         assert self.background is not None
         label_count = len(self.scorer.head)
-        return BackgroundScorer(self.background, label_count, packed=self.packed)
+        return BackgroundScorer(self.background, label_count)
 
     @cached_property
     def _cosine_head(self) -> Head:

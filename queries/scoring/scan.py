@@ -20,7 +20,7 @@ import numpy as np
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.labels.head import Head
 from queries.scoring.loops import Candidates, Softmax, add_groups, best, inner_products
-from queries.scoring.products import Products, products_with
+from queries.scoring.products import Products
 from queries.scoring.scratch import Scratch
 
 _ITEMS, _LABELS = 2048, 1024
@@ -95,7 +95,6 @@ class Tiles:
         matrix: float32 (p, d).
         scale: what inner products are multiplied by.
         starts: int64 (m,), each label's first row; None where a label is a row.
-        packed: there are so many vectors that it pays to load torch, whose products are quicker.
 
     Attributes:
         mean_row: float32 (d,), of the matrix.
@@ -107,7 +106,6 @@ class Tiles:
         scale: float,
         *,
         starts: IndexArray | None = None,
-        packed: bool = False,
     ) -> None:
         self.mean_row: FloatArray = matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
         matrix, scratch = np.float32(scale) * matrix, Scratch()
@@ -117,9 +115,7 @@ class Tiles:
         self._tiles: list[tuple[int, Products, IndexArray]] = []
         for first_label in range(0, len(bounds) - 1, _LABELS):
             tile_bounds = bounds[first_label : first_label + _LABELS + 1]
-            products = products_with(
-                matrix[tile_bounds[0] : tile_bounds[-1]], scratch, packed=packed
-            )
+            products = Products(matrix[tile_bounds[0] : tile_bounds[-1]], scratch)
             self._tiles.append((first_label, products, tile_bounds[:-1] - tile_bounds[0]))
 
     def logits(self, queries: FloatArray) -> Iterator[tuple[int, FloatArray]]:
@@ -162,7 +158,6 @@ class Scanner:
         limit: k; at most m are found.
         titles: how titles change inner products; None where they have no part.
         groups: int64 (m,), each label's group, 0 to g - 1; None adds nothing up.
-        packed: there are so many vectors that it pays to load torch, whose products are quicker.
     """
 
     def __init__(
@@ -172,17 +167,16 @@ class Scanner:
         limit: int,
         titles: TitleBlend | None = None,
         groups: IndexArray | None = None,
-        packed: bool = False,
     ) -> None:
         self.head = head
         self.limit = min(limit, len(head))
         self._best = min(max(limit, _FEWEST_BEST), len(head))
         self._groups, self._mix = groups, titles
-        self._tiles = Tiles(head.matrix, head.scale, starts=head.starts, packed=packed)
+        self._tiles = Tiles(head.matrix, head.scale, starts=head.starts)
         self._title_tiles: Tiles | None = None
         if titles is not None and not _share_rows(head, titles.head):
             rows, starts = titles.head.matrix, titles.head.starts
-            self._title_tiles = Tiles(rows, head.scale, starts=starts, packed=packed)
+            self._title_tiles = Tiles(rows, head.scale, starts=starts)
 
     def scan(self, vectors: FloatArray, titles: FloatArray | None = None) -> Scan:
         """Find the best labels.

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_sets import labels_of
@@ -18,11 +16,10 @@ from label_sets import labels_of
 from indexer.core.records import FloatArray
 from indexer.core.threads import one_blas_thread
 from indexer.core.vectors import normalise
-from indexer.encoder.packed import PackedRows, can_pack, one_thread
 from indexer.labels.head import plain
 from queries.scoring import compiled_loops, numpy_loops
 from queries.scoring.loops import Softmax, add_groups, inner_products
-from queries.scoring.products import MatrixRows, Products, products_with
+from queries.scoring.products import Products
 from queries.scoring.scan import Scanner
 from queries.scoring.scratch import Scratch
 
@@ -38,77 +35,16 @@ def multiplied(products: Products, queries: FloatArray) -> FloatArray:
         return products.of(queries).copy()
 
 
-@pytest.mark.parametrize("packed", [False, True])
 @settings(max_examples=20, deadline=None)
 @given(
     st.sampled_from([3, 17, 64, 513]), st.integers(1, 700), st.integers(1, 288), st.integers(0, 99)
 )
-def test_products_are_those_of_all_pairs(
-    packed: bool, width: int, labels: int, items: int, seed: int
-) -> None:
-    """By numpy and by torch, for one row or many."""
+def test_products_are_those_of_all_pairs(width: int, labels: int, items: int, seed: int) -> None:
+    """For one row or many."""
     matrix, queries = drawn(labels, width, seed), drawn(items, width, seed + 1)
-    products = products_with(matrix, Scratch(), packed=packed)
-    assert isinstance(products, PackedRows) == packed
+    products = Products(matrix, Scratch())
     for block in (queries, queries[:1]):
         np.testing.assert_allclose(multiplied(products, block), block @ matrix.T, atol=1e-3)
-
-
-@pytest.mark.parametrize("missing", ["_linear_pointwise", "_reorder_linear_weight"])
-def test_without_the_operator_products_are_numpys(
-    monkeypatch: pytest.MonkeyPatch, missing: str
-) -> None:
-    """As with a build of torch that has no oneDNN."""
-
-    def absent(*_: object) -> None:
-        raise NotImplementedError(missing)
-
-    matrix = drawn(1_100, 19, 0)
-    can_pack.cache_clear()
-    monkeypatch.setattr(torch.ops.mkldnn, missing, absent)
-    try:
-        products = products_with(matrix, Scratch(), packed=True)
-        assert isinstance(products, MatrixRows)
-    finally:
-        can_pack.cache_clear()
-
-
-def test_products_that_are_wrong_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kernel that is off by more than rounding is found out."""
-    right = torch.ops.mkldnn._linear_pointwise
-
-    def moved(*given: object) -> torch.Tensor:
-        found: torch.Tensor = right(*given)
-        found[:, 40:] += 1e-3
-        return found
-
-    can_pack.cache_clear()
-    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", moved)
-    assert not can_pack(19)
-    can_pack.cache_clear()
-
-
-def test_torch_has_its_threads_again() -> None:
-    """The model that embeds afterwards has all cores, in this thread and in new ones."""
-
-    def threads() -> tuple[int, int]:
-        with ThreadPoolExecutor(1) as pool:
-            return torch.get_num_threads(), pool.submit(torch.get_num_threads).result()
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        with one_thread():
-            assert threads() == (1, 1)
-        assert threads() == (2, 2)
-    finally:
-        torch.set_num_threads(before)
-
-
-@pytest.mark.parametrize("width", [1025, 1153, 1537])
-def test_wide_vectors_are_packed_too(width: int) -> None:
-    """A single row of them is multiplied by another kernel, unless others stand beside it."""
-    assert can_pack(width)
 
 
 def add_up_elsewhere(before: str = "", **environment: str) -> tuple[str, str]:
@@ -271,18 +207,15 @@ def test_a_product_has_the_bits_of_its_pair_alone(counts: list[int], width: int)
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("packed", [False, True])
 @given(st.integers(1, 3000), st.integers(1, 12), st.integers(0, 99))
 @settings(max_examples=30, deadline=None)
-def test_the_best_are_those_of_double_precision(
-    packed: bool, labels: int, limit: int, seed: int
-) -> None:
+def test_the_best_are_those_of_double_precision(labels: int, limit: int, seed: int) -> None:
     """Near ties in single precision included: every label stands there twice, almost."""
     limit = min(limit, labels)
     matrix, items = drawn(labels, 24, seed), normalise(drawn(30, 24, seed + 1))
     matrix[1::2] = matrix[: len(matrix[1::2]) * 2 : 2] * np.float32(1 + 1e-7)
     head = plain(labels_of(matrix), 1.0)
-    scan = Scanner(head, limit=limit, packed=packed).scan(items)
+    scan = Scanner(head, limit=limit).scan(items)
     everything = items.astype(np.float64) @ matrix.astype(np.float64).T
     wanted = np.argsort(-everything, axis=1, kind="stable")[:, :limit]
     np.testing.assert_allclose(
