@@ -1,13 +1,14 @@
 """Removes items from a catalog, so that no answer contains them any more.
 
-A removal is a promise about privacy. It is written to the archive first, then to the examples,
-the dead letters, the generation for a rollback, and the database. Until the database has it,
-searches leave the items out by the archive.
+A removal is a promise about privacy. The examples, the dead letters and the generation for a
+rollback forget an item before the archive does. So where a removal was killed, the item is still
+there and can be removed again, whatever commands run in between. From the archive on, searches
+leave the items out, and any command that writes brings the removal to the database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.catalog.archive import Removal
@@ -86,15 +87,13 @@ def remove_from(catalog: OpenCatalog, item_ids: Sequence[str]) -> RemovalReport:
     current = parts.rows_of(item_ids).keys() | parents.keys()
     row_ids = parts.ids_of_rows(item_ids)
     noun = _noun_of(catalog, row_ids)
-    _archive_removals(catalog, row_ids)
-    # An item goes with its last part, and its examples with it.
-    emptied = set(parents.values()) - parts.rows_of(sorted(set(parents.values()))).keys()
-    removed_ids = sorted({*item_ids} - parents.keys() | emptied)
+    removed_ids = sorted({*item_ids} - parents.keys() | _emptied(catalog, parents, row_ids))
     examples = _forget_examples(catalog, removed_ids)
     _forget_dead_letters(catalog, sorted({*item_ids, *removed_ids}))
-    catalog.origins.forget([*item_ids, *row_ids])
     removed_previous = _remove_from_previous(catalog.options, item_ids)
-    store_removals(catalog)
+    catalog.origins.forget([*item_ids, *row_ids])
+    _archive_removals(catalog, row_ids)
+    _store_everywhere(catalog)
     return RemovalReport(
         removed=len(removed_ids),
         parts=len(row_ids) - len(removed_ids) + len(item_ids) - len(current),
@@ -103,6 +102,19 @@ def remove_from(catalog: OpenCatalog, item_ids: Sequence[str]) -> RemovalReport:
         examples=examples,
         kept_generation=removed_previous,
     )
+
+
+def _emptied(
+    catalog: OpenCatalog, parents: Mapping[str, str], removed_rows: Sequence[str]
+) -> set[str]:
+    """Items that go with their last part, with their examples."""
+    rows_by_item = catalog.ledger.parts.rows_of(sorted(set(parents.values())))
+    removed = set(removed_rows)
+    return {
+        item_id
+        for item_id, rows in rows_by_item.items()
+        if removed.issuperset(row.row_id for row in rows)
+    }
 
 
 def _noun_of(catalog: OpenCatalog, row_ids: Sequence[str]) -> str:
@@ -132,14 +144,20 @@ def remove_rows(catalog: OpenCatalog, source_ids: Sequence[str]) -> None:
     row_ids = parts.ids_of_source_rows(source_ids)
     parents = parts.parents(row_ids)
     item_ids = {*source_ids, *(parents.get(row_id, row_id) for row_id in row_ids)}
-    _archive_removals(catalog, row_ids)
-    removed_ids = sorted(item_ids - parts.rows_of(sorted(item_ids)).keys())
+    current = parts.rows_of(sorted(item_ids))
+    staying = {
+        item_id
+        for item_id, rows in current.items()
+        if not {row.row_id for row in rows} <= {*row_ids}
+    }
+    removed_ids = sorted(item_ids - staying)
     _forget_examples(catalog, removed_ids)
     _forget_dead_letters(catalog, removed_ids)
     _forget_dead_letters_of_rows(catalog, source_ids)
-    catalog.origins.forget([*source_ids, *row_ids])
     _remove_rows_from_previous(catalog.options, source_ids)
-    store_removals(catalog)
+    catalog.origins.forget([*source_ids, *row_ids])
+    _archive_removals(catalog, row_ids)
+    _store_everywhere(catalog)
 
 
 def _archive_removals(catalog: OpenCatalog, item_ids: Sequence[str]) -> None:
@@ -168,27 +186,36 @@ def store_removals(catalog: OpenCatalog) -> None:
 
 
 def _remove_from_previous(options: CatalogOptions, item_ids: Sequence[str]) -> int:
-    """Remove items from the generation for a rollback; returns their number."""
+    """Remove items from the archive of the generation for a rollback; returns their number."""
     number = options.folder.generations().previous
     if number is None:
         return 0
     with open_generation(options, number, write=True) as previous:
         current = previous.ledger.parts.rows_of(item_ids)
         _archive_removals(previous, previous.ledger.parts.ids_of_rows(item_ids))
-        if current and previous.database.has_catalog(previous.folder.name, number):
-            store_removals(previous)
         return len(current)
 
 
 def _remove_rows_from_previous(options: CatalogOptions, source_ids: Sequence[str]) -> None:
-    """Remove what rows of a source became from the generation for a rollback."""
+    """Remove what rows of a source became from the archive of the generation for a rollback."""
     number = options.folder.generations().previous
     if number is None:
         return
     with open_generation(options, number, write=True) as previous:
-        row_ids = previous.ledger.parts.ids_of_source_rows(source_ids)
-        _archive_removals(previous, row_ids)
-        if row_ids and previous.database.has_catalog(previous.folder.name, number):
+        _archive_removals(previous, previous.ledger.parts.ids_of_source_rows(source_ids))
+
+
+def _store_everywhere(catalog: OpenCatalog) -> None:
+    """Store the removals in the collections of both generations.
+
+    A rollback stores those of its generation itself, so a kill between the two does no harm.
+    """
+    store_removals(catalog)
+    number = catalog.options.folder.generations().previous
+    if number is None:
+        return
+    with open_generation(catalog.options, number, write=True) as previous:
+        if previous.database.has_catalog(previous.folder.name, number):
             store_removals(previous)
 
 
@@ -230,7 +257,7 @@ def _forget_dead_letters(catalog: OpenCatalog, item_ids: Sequence[str]) -> None:
         if not removed_ids.isdisjoint((letter.item.item_id, letter.item.parent_id))
     ]
     for letter in letters:
-        catalog.dead_letters.resolve(letter.item)
+        catalog.dead_letters.forget(letter.item)
     if letters:
         catalog.dead_letters.tidy()
 
@@ -244,6 +271,6 @@ def _forget_dead_letters_of_rows(catalog: OpenCatalog, source_ids: Sequence[str]
         if not requested.isdisjoint((letter.item.item_id, source_id_of(letter.item.item_id)))
     ]
     for letter in letters:
-        catalog.dead_letters.resolve(letter.item)
+        catalog.dead_letters.forget(letter.item)
     if letters:
         catalog.dead_letters.tidy()

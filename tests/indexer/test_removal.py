@@ -84,7 +84,7 @@ def test_a_killed_removal_is_in_no_answer_and_is_finished(
 def test_a_removal_before_its_row_is_written_is_none(
     options: CatalogOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed before the shard: everything is as it was."""
+    """Killed before the shard: the item is found, and can be removed again."""
     with monkeypatch.context() as patch:
         patch.setattr(Archive, "write", stop)
         with pytest.raises(KeyboardInterrupt):
@@ -142,6 +142,34 @@ def test_examples_and_dead_letters_of_an_item_go_with_it(options: CatalogOptions
         assert not catalog.dead_letters.all()
         near = labelled_neighbours(catalog, VECTORS[3], limit=COUNT)
         assert not {"i3", "i5"} & {one.item_id for one in near}
+
+
+STEPS = ("_forget_examples", "_forget_dead_letters", "_remove_from_previous", "_archive_removals")
+
+
+@pytest.mark.parametrize("step", [*STEPS, "_store_everywhere"])
+def test_a_killed_removal_leaves_nothing_behind_whatever_comes_next(
+    options: CatalogOptions, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Another command stores the removal, or the item can be removed again: no example stays."""
+    with open_catalog(options) as catalog:
+        folder = LabelledFolder(catalog.folder.labels)
+        folder.save_taught(LabelledItems(("i3", "i4"), ("l0", "l1"), VECTORS[3:5]))
+        item = Item(item_id="i3", kind=Kind.PICTURE, source="gone.png")
+        catalog.dead_letters.add(failure(item, Stage.READ, Reason.MISSING, "no such file"))
+    with monkeypatch.context() as patch:
+        patch.setattr(removal, step, stop)
+        with pytest.raises(KeyboardInterrupt):
+            remove_items(options, ["i3"])
+    add_items(options, normalise(np.ones((1, 8))), prefix="new")
+    if "i3" in answers(options):
+        remove_items(options, ["i3"])
+    with open_catalog(options) as catalog:
+        taught = LabelledFolder(catalog.folder.labels).taught()
+        assert taught is not None
+        assert taught.item_ids == ("i4",)
+        assert not catalog.dead_letters.all()
+    assert "i3" not in answers(options)
 
 
 def test_a_backup_of_the_database_is_noticed_and_brought_up_to_date(
