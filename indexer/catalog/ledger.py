@@ -142,12 +142,16 @@ class Ledger:
 
     def mark_seen(self, item_ids: Sequence[str]) -> set[str]:
         """Mark ids as seen in this run, on disk; returns those that were not seen before."""
-        rows = select_in(self._connection, "SELECT item_id FROM seen", "item_id", item_ids)
-        fresh = set(item_ids) - {item_id for (item_id,) in rows}
+        fresh = set(item_ids) - self.seen(item_ids)
         # The table is a temporary one: an opened ledger begins with no id seen.
         values = ((item_id,) for item_id in fresh)
         self._connection.executemany("INSERT INTO seen VALUES (?)", values)
         return fresh
+
+    def seen(self, item_ids: Sequence[str]) -> set[str]:
+        """The ids among some that were marked as seen in this run."""
+        rows = select_in(self._connection, "SELECT item_id FROM seen", "item_id", item_ids)
+        return {item_id for (item_id,) in rows}
 
     def count(self) -> int:
         """Rows of the catalog: its items, and their parts."""

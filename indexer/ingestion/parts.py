@@ -171,7 +171,7 @@ class ItemParts:
         for letter in self._dead_letters.of_item(item.parent_id or item.item_id):
             key = letter.item.item_id, letter.item.source
             if is_id_of_part(key[0], item.item_id) and key not in current:
-                self._dead_letters.resolve(letter.item)
+                self._dead_letters.forget(letter.item)
 
     def joined_items(self) -> list[str]:
         """Ids of items that are groups, and that a row which is in no group is called by, too."""

@@ -209,7 +209,7 @@ def carry_dead_letters(old: OpenCatalog, new: OpenCatalog) -> None:
     current = old.ledger.find([letter.item.item_id for letter in letters])
     for letter in letters:
         if letter.item.item_id not in current and _key(letter) not in old_keys:
-            new.dead_letters.resolve(letter.item)
+            new.dead_letters.forget(letter.item)
     new.dead_letters.tidy()
 
 

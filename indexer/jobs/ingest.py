@@ -152,6 +152,7 @@ def ingest_items(
             return report
         places = [address for name in names for address in addresses.expand(name)]
         catalog.dead_letters.forget_unread_rows(list(map(addresses.absolute, places)))
+        catalog.dead_letters.forget_earlier(catalog.ledger.seen)
         catalog.dead_letters.tidy()
         if downloads is not None:
             downloads.end()

@@ -151,3 +151,18 @@ def test_vectors_of_clip_retrieval(shell: Shell, tmp_path: Path) -> None:
     assert "text_emb are left out" in done.stderr
     assert shell.json("status")[0]["items"] == 10
     assert shell.json("ingest", "out")[0]["unchanged"] == 10
+
+
+def test_a_corrected_table_leaves_no_dead_letters(shell: Shell, tmp_path: Path) -> None:
+    """Rows of one id are counted as they are told; what names another picture now is forgotten."""
+    table = tmp_path / "t.csv"
+    for name, colour in (("one.png", "red"), ("two.png", "blue"), ("three.png", "green")):
+        Image.new("RGB", (8, 8), colour).save(tmp_path / name)
+    table.write_text("id,image\na,gone.png\nb,one.png\nb,two.png\nb,one.png\n")
+    assert "dead letters 3" in " ".join(shell("ingest", table, "--model", "pocket").stdout.split())
+    (facts,) = shell.json("status")
+    assert facts["dead_letters"] == 3
+    table.write_text("id,image\na,three.png\nb,one.png\nc,two.png\n")
+    shell("ingest", table)
+    (facts,) = shell.json("status")
+    assert facts["dead_letters"] == 0

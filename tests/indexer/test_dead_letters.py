@@ -79,6 +79,37 @@ def test_an_id_may_fail_at_two_sources(path: Path) -> None:
     assert len(letters) == 1
 
 
+def test_rows_that_repeat_an_id_are_counted_each(path: Path) -> None:
+    """With the picture of the first row, which works, or with one picture for all of them."""
+    letters = DeadLetters(path)
+    for _ in range(2):
+        letters.add(letter("a", reason=Reason.DUPLICATE_ID))
+    letters.add(letter("a", "b.jpg", Reason.DUPLICATE_ID))
+    letters.resolve(letter("a").item)
+    letters.tidy()
+    read = DeadLetters(path)
+    assert [one.item.source for one in read.all()] == ["a.jpg", "a.jpg", "b.jpg"]
+    read.add(letter("a", reason=Reason.DUPLICATE_ID))
+    read.forget_earlier(lambda _: {"a"})
+    (kept,) = read.all()
+    assert (kept.item.source, kept.attempts) == ("a.jpg", 2)
+    read.forget(kept.item)
+    assert not read.all()
+
+
+def test_failures_of_items_that_a_job_met_again_are_forgotten(path: Path) -> None:
+    """Whether they work now or fail with another picture; those of other items stay."""
+    earlier = DeadLetters(path)
+    for item_id in ("works", "fails", "other"):
+        earlier.add(letter(item_id, "old.jpg"))
+    letters = DeadLetters(path)
+    letters.add(letter("fails", "new.jpg"))
+    letters.forget_earlier(lambda ids: {"works"}.intersection(ids))
+    letters.tidy()
+    kept = {(one.item.item_id, one.item.source) for one in DeadLetters(path).all()}
+    assert kept == {("fails", "new.jpg"), ("other", "old.jpg")}
+
+
 def test_reasons_are_counted_the_most_frequent_first(path: Path) -> None:
     """What the status shows."""
     letters = DeadLetters(path)
