@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import zipfile
@@ -11,18 +12,22 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from functools import cached_property
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
 from indexer.core.column_types import ColumnType
 from indexer.core.errors import SourceError
 from indexer.sources import addresses
 from indexer.sources.columns import Convert, Survey, converter, survey_values
-from indexer.sources.tables import Row
+from indexer.sources.tables import DAMAGE, Row, cut_short
 
 _PADDED = re.compile(r"0{2,}")
 """Number formats with leading zeros: the cell shows a code, not a number."""
 
 _CHECKED_ROWS = 1000
 """Rows that are checked for formulas without results."""
+
+_DAMAGE = (ParseError, zipfile.BadZipFile, KeyError, ValueError, IndexError, *DAMAGE)
+"""What openpyxl raises for a sheet that is cut short or damaged."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +51,16 @@ class ExcelTable:
         """Rows with the values of their cells."""
         with self._rows() as rows:
             start, names = _header(rows)
-            for number, cells in enumerate(rows, start + 1):
+            number = start
+            while True:
+                number += 1
+                try:
+                    cells = next(rows, None)
+                except _DAMAGE as error:
+                    yield cut_short(number, error)
+                    return
+                if cells is None:
+                    return
                 values = [_value(cell) for cell in cells]
                 if any(value is not None for value in values[len(names) :]):
                     problem = f"has a value beyond the {len(names)} columns of the header"
@@ -70,20 +84,21 @@ class ExcelTable:
     def _rows(self) -> Iterator[Iterator[tuple[Any, ...]]]:
         """The rows of the sheet that is read."""
         with self._workbook() as workbook:
-            yield workbook[self._sheets[0]].iter_rows()
+            try:
+                yield workbook[self._sheets[0]].iter_rows()
+            except _DAMAGE as error:  # in its header
+                raise SourceError(self._unreadable(error)) from error
 
     @cached_property
     def _sheets(self) -> list[str]:
         """Names of the sheets that have cells."""
         with self._workbook() as workbook:
-            filled = [
-                sheet.title
-                for sheet in workbook.worksheets
-                if any(cell.value is not None for row in sheet.iter_rows() for cell in row)
-            ]
+            filled = [sheet for sheet in workbook.worksheets if _has_cells(sheet)]
         if not filled:
             raise SourceError(f"{self.address}: is empty; the first row must name the columns")
-        return filled
+        # Hidden sheets hold lists for drop-down cells, and often come first.
+        filled.sort(key=lambda sheet: sheet.sheet_state != "visible")
+        return [sheet.title for sheet in filled]
 
     def _warn_of_other_sheets(self) -> None:
         if len(self._sheets) > 1:
@@ -96,19 +111,24 @@ class ExcelTable:
 
     def _warn_of_formulas(self) -> None:
         """Warn of formulas without stored results: their cells have no values."""
-        sheet = self._sheets[0]
-        with self._workbook() as results, self._workbook(formulas=True) as formulas:
-            pairs = zip(
+        empty: list[str] = []
+        with (
+            self._workbook() as results,
+            self._workbook(formulas=True) as formulas,
+            contextlib.suppress(*_DAMAGE),  # rows() tells of it
+        ):
+            sheet = self._sheets[0]
+            rows = zip(
                 results[sheet].iter_rows(max_row=_CHECKED_ROWS),
                 formulas[sheet].iter_rows(max_row=_CHECKED_ROWS),
                 strict=True,
             )
-            empty = [
-                formula.coordinate
-                for cells, formula_cells in pairs
-                for cell, formula in zip(cells, formula_cells, strict=True)
-                if cell.value is None and formula.value is not None
-            ]
+            for cells, formula_cells in rows:
+                empty += [
+                    formula.coordinate
+                    for cell, formula in zip(cells, formula_cells, strict=True)
+                    if cell.value is None and formula.value is not None
+                ]
         if empty:
             _log.warning(
                 "%s: %d cells, %s the first, hold formulas without results: they are read as "
@@ -117,6 +137,9 @@ class ExcelTable:
                 len(empty),
                 empty[0],
             )
+
+    def _unreadable(self, error: Exception) -> str:
+        return f"{self.address}: not a readable Excel file ({error}); save it as .xlsx again"
 
     @contextmanager
     def _workbook(self, *, formulas: bool = False) -> Iterator[Any]:
@@ -130,14 +153,23 @@ class ExcelTable:
         with addresses.open_binary(self.address) as content:
             try:
                 workbook = openpyxl.load_workbook(content, read_only=True, data_only=not formulas)
-            except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
-                raise SourceError(
-                    f"{self.address}: not a readable Excel file ({error}); save it as .xlsx again"
-                ) from error
+            except (InvalidFileException, *_DAMAGE) as error:
+                raise SourceError(self._unreadable(error)) from error
+            for sheet in workbook.worksheets:
+                # openpyxl cuts off what lies outside of the size that the file states, and some
+                # programs state that of an empty sheet.
+                sheet.reset_dimensions()
             try:
                 yield workbook
             finally:
                 workbook.close()
+
+
+def _has_cells(sheet: Any) -> bool:
+    try:
+        return any(cell.value is not None for row in sheet.iter_rows() for cell in row)
+    except _DAMAGE:
+        return True  # reading it tells of the damage
 
 
 def _header(rows: Iterator[tuple[Any, ...]]) -> tuple[int, list[str]]:

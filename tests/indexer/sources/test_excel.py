@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import re
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +78,61 @@ def test_no_workbook(tmp_path: Path) -> None:
     ):
         with pytest.raises(SourceError, match=rf"{path.name}: {says}"):
             open_sources([str(path)])
+
+
+def rewritten(path: Path, change: Callable[[bytes], bytes]) -> Path:
+    """The file with its first sheet changed, as another program may have written it."""
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet] = change(parts[sheet])
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize("size", ["A1", "A1:B3", "A1:XFD1048576"])
+def test_a_size_that_the_file_states_wrongly_cuts_nothing_off(tmp_path: Path, size: str) -> None:
+    """Some programs state the size of an empty sheet."""
+    rows = [[number, "a.jpg", f"mug {number}"] for number in range(5)]
+    path = workbook(tmp_path / "t.xlsx", ["id", "image", "title"], *rows)
+    stated = f'<dimension ref="{size}"'.encode()
+    rewritten(path, lambda sheet: re.sub(rb'<dimension ref="[^"]*"', stated, sheet))
+    items = list(open_sources([str(path)]))
+    assert [item.title for item in items if isinstance(item, Item)] == [
+        f"mug {number}" for number in range(5)
+    ]
+
+
+def test_a_sheet_that_is_cut_short_ends_in_a_dead_letter(tmp_path: Path) -> None:
+    """What lies before is read; of a damaged header nothing is."""
+    rows = [[number, "a.jpg"] for number in range(100)]
+    path = workbook(tmp_path / "t.xlsx", ["id", "image"], *rows)
+    *items, dead = open_sources([str(rewritten(path, lambda sheet: sheet[: len(sheet) // 2]))])
+    assert items
+    assert all(isinstance(item, Item) for item in items)
+    assert isinstance(dead, Failure)
+    assert "cut short or damaged" in dead.message
+    with pytest.raises(SourceError, match=r"t.xlsx: not a readable Excel file"):
+        open_sources([str(rewritten(path, lambda sheet: sheet[:300]))])
+
+
+def test_a_hidden_sheet_is_not_the_table(tmp_path: Path) -> None:
+    """Lists of drop-down cells often come first."""
+    book = openpyxl.Workbook()
+    lists = book.active
+    assert lists is not None
+    lists.append(["S"])
+    lists.sheet_state = "hidden"
+    products = book.create_sheet("Products")
+    products.append(["id", "image"])
+    products.append(["a", "a.jpg"])
+    book.active = 1
+    book.save(tmp_path / "t.xlsx")
+    (item,) = open_sources([str(tmp_path / "t.xlsx")])
+    assert isinstance(item, Item)
+    assert item.item_id == "a"
 
 
 def test_without_openpyxl(tmp_path: Path) -> None:
