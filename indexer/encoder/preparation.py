@@ -169,7 +169,7 @@ class PreparedBy:
     Attributes:
         resizing: by torch.
         normalisation: on the device.
-        crops: the processor crops the centre.
+        crops: the processor resizes in proportion and crops the centre.
     """
 
     resizing: Resizing
@@ -269,7 +269,10 @@ class Preparation:
     def _crops(self) -> bool:
         if self._known is not None:
             return self._known.crops
-        return bool(getattr(self._processor, "do_center_crop", False))
+        # A processor that makes every picture of one size squeezes the ends in before it crops.
+        settings = self._processor.to_dict()
+        in_proportion = set(settings.get("size") or {}) == {"shortest_edge"}
+        return bool(settings.get("do_center_crop")) and in_proportion
 
     @cached_property
     def _processor(self) -> Any:

@@ -11,7 +11,7 @@ import pytest
 
 from indexer.core.protocols import Pixels
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.encoder.preparation import Resizing, resizing_of
+from indexer.encoder.preparation import Preparation, Resizing, resizing_of
 from indexer.sources.decoding import Decoder
 
 SIZES = [(375, 500), (500, 375), (60, 80), (224, 224), (1, 7), (1000, 301), (2000, 1500)]
@@ -98,3 +98,25 @@ def test_a_processor_that_does_not_do_what_it_says_is_found_out() -> None:
     resizing = Resizing(mode="bicubic", size=(16, 16))
     assert resizing_of(said, resizing.resized) == resizing
     assert resizing_of(said, lambda picture: 255 - resizing.resized(picture)) is None
+
+
+@pytest.mark.parametrize("size", [(300, 20), (20, 300), (90, 130)])
+@pytest.mark.parametrize("in_proportion", [False, True])
+def test_long_pictures_are_those_of_the_processor(
+    size: tuple[int, int], in_proportion: bool
+) -> None:
+    """ALIGN squeezes the whole picture into a square before it crops; CLIP keeps proportions."""
+    from transformers import CLIPImageProcessorPil, EfficientNetImageProcessorPil
+
+    crop = {"height": 64, "width": 64}
+    processor = (
+        CLIPImageProcessorPil(size={"shortest_edge": 80}, crop_size=crop)
+        if in_proportion
+        else EfficientNetImageProcessorPil(
+            size={"height": 80, "width": 80}, crop_size=crop, do_center_crop=True, resample=3
+        )
+    )
+    preparation = Preparation("m", lambda: processor)
+    picture = noise(*size)
+    difference = np.abs(preparation.prepare(picture).astype(int) - preparation.process(picture))
+    assert difference.max() <= 4
