@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from indexer.core.records import Label
@@ -15,13 +16,20 @@ Tokens = tuple[int, ...]
 
 
 def warn_of_same_paths(labels: Sequence[Label]) -> None:
-    """Warn of labels with the same path, apart from case, which most models ignore."""
+    """Warn of labels whose paths look the same, apart from case, which most models ignore."""
     paths = {label.label_id: PATH_SEPARATOR.join(label.path) for label in labels}
-    groups = _groups((path.casefold(), label_id) for label_id, path in paths.items())
+    groups = _groups((_plain(path), label_id) for label_id, path in paths.items())
     _warn(
         [f"{paths[ids[0]]!r}: {_ids(ids)}" for _, ids in groups],
-        "Labels with the same path, or the same but for case, by their ids",
+        "Labels with the same path, or the same but for case and blanks, by their ids",
     )
+
+
+def _plain(text: str) -> str:
+    """A text without what few people see: case, kinds of blanks, how accents are encoded."""
+    composed = unicodedata.normalize("NFKC", text)
+    seen = "".join(mark for mark in composed if unicodedata.category(mark) != "Cf")
+    return " ".join(seen.casefold().split())
 
 
 def warn_of_same_prompts(prompts: PromptSet, cut: Mapping[str, Tokens]) -> None:

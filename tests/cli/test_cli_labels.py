@@ -26,7 +26,7 @@ def test_labels_alike_are_told_with_their_ids(shell: Shell) -> None:
     """Two of one path, whose prompts are the same too; the others are not named."""
     file = write(shell, "id,name,parent\n1,Shoes,\n2,Boots,1\n3,Boots,1\n4,Mug,\n")
     told = shell("labels", "add", file).stderr
-    same = "Labels with the same path, or the same but for case, by their ids: "
+    same = "Labels with the same path, or the same but for case and blanks, by their ids: "
     assert f"{same}'Shoes > Boots': '2', '3'." in told
     assert "prompts are the same, by their ids: 'a photo of a Boots.': '2', '3'." in told
 
@@ -34,7 +34,17 @@ def test_labels_alike_are_told_with_their_ids(shell: Shell) -> None:
 def test_paths_that_differ_by_case_are_told(shell: Shell) -> None:
     """The model reads both in lower case."""
     told = shell("labels", "add", write(shell, "id,name,parent\n1,A,\n2,a,\n3,B,1\n4,b,2\n")).stderr
-    assert "but for case, by their ids: 'A': '1', '2'; 'A > B': '3', '4'." in told
+    assert "but for case and blanks, by their ids: 'A': '1', '2'; 'A > B': '3', '4'." in told
+
+
+def test_paths_that_only_look_alike_are_told(shell: Shell) -> None:
+    """Kinds of blanks, accents in one character or two, characters without a width."""
+    names = ("Red\u00a0Mug", "Red  Mug", "Red Mug", "Caf\u00e9", "Cafe\u0301", "Hat\u200b", "Hat")
+    (shell.folder / "alike.txt").write_text("\n".join(names) + "\n")
+    told = shell("labels", "add", "alike.txt", "--dry-run").stderr
+    assert told.count("'Red") == 4
+    assert told.count("'Caf") == 3
+    assert told.count("'Hat") == 3
 
 
 def test_cut_prompts_are_counted(shell: Shell) -> None:

@@ -153,6 +153,18 @@ def test_json_list_of_names(read: Read) -> None:
     assert ids(read("l.json", '["card_arrival", "age_limit"]')) == ["card_arrival", "age_limit"]
 
 
+def test_names_that_begin_with_a_hash_are_said(
+    read: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are comments; lines that look like comments are left out without a word."""
+    with caplog.at_level(logging.WARNING):
+        assert ids(read("l.txt", "# Version: 2\n## more\nMug\n")) == ["Mug"]
+        assert not caplog.messages
+        assert ids(read("l.txt", "#1 Mug\nC# book\n#2 Cup\n")) == ["C# book"]
+    (told,) = caplog.messages
+    assert "2 of them look like names, such as '#1 Mug'" in told
+
+
 def test_ignored_field_is_said_once(read: Read, caplog: pytest.LogCaptureFixture) -> None:
     """A field that every object has makes one line of log."""
     with caplog.at_level(logging.INFO):
@@ -272,6 +284,8 @@ def test_fsspec_address() -> None:
         ("l.yaml", "[" * 100_000, "nested too deeply"),
         ("l.yaml", "? [a]\n: b\n", "line 1: 'name' is a list"),
         ("l.yaml", "- a\n- name:\n", "line 2: the name is empty"),
+        ("l.yaml", "- a\n- null\n- b\n", r"line 2: the name is empty: .*\(null and ~ .* quotes"),
+        ("l.yaml", "A: [b]\nB:\n  - ~\n", r"line 3: the name is empty: .*\(null and ~ .* quotes"),
         ("l.yaml", "- name: a\n  cildren: [{name: b}]\n", "'cildren' is unknown.*'children'"),
         ("l.yaml", "- name: a\n  name: b\n", "'name' is there twice"),
         ("l.yaml", "- name: a\n  children: [{name: b, parent: c}]\n", "'parent' has no place"),

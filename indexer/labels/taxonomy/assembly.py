@@ -150,7 +150,9 @@ def _problems(rows: Sequence[Row]) -> list[str]:
 
 def _cause(row: Row) -> str:
     if not row.name.strip():
-        return "the name is empty: write one, or remove the label."
+        is_yaml = row.place.partition(",")[0].lower().endswith((".yaml", ".yml"))
+        quotes = " (null and ~ are names in quotes only)" if is_yaml else ""
+        return f"the name is empty: write one{quotes}, or remove the label."
     if not row.label_id:
         return f"the id of {row.name[:40]!r} is empty: write one, or remove the label."
     try:

@@ -1,6 +1,6 @@
 """Plain-text label files: names, and paths with or without ids.
 
-Each line is one label; blank lines and lines that begin with ``#`` are skipped. The content
+Each line is one label; blank lines and comments, which begin with ``#``, are skipped. The content
 decides which of five forms a file has:
 
     Shirt                                          names
@@ -15,15 +15,20 @@ others, with its path as its id.
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from indexer.core.errors import TaxonomyError
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR, Row
 
+logger = logging.getLogger(__name__)
+
 Line = tuple[int, str]
 """Number in the file from 1, and text without surrounding blanks."""
 
+_NO_COMMENT = re.compile(r"#[^\s#]")
 _ARROW = re.compile(r"\s+>(?=\s|$)")
 _SHOPIFY = re.compile(r"(?P<id>\S+)\s+:\s+(?P<path>.+)")
 _BESIDE = re.compile(r"(?P<id>n\d{8}|/[mg]/\w+)\s+(?P<path>\S.*)|(?P<key>\S+)\t+(?P<name>\S[^\t]*)")
@@ -37,11 +42,9 @@ def read_list(text: str, place: str) -> list[Row]:
         TaxonomyError: a line that doesn't fit the form of the file, or a path that is
             there twice.
     """
-    lines = [
-        (number, stripped)
-        for number, line in enumerate(text.split("\n"), 1)
-        if (stripped := line.strip()) and not stripped.startswith("#")
-    ]
+    written = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1)]
+    lines = [(number, line) for number, line in written if line and not line.startswith("#")]
+    _warn_of_comments([line for _, line in written], place)
     if rows := _rows_with_ids(lines, place):
         return rows
     has_paths = any(_ARROW.search(line) for _, line in lines)
@@ -51,6 +54,19 @@ def read_list(text: str, place: str) -> list[Row]:
             Row(name=name, label_id=name, place=f"{place}, line {number}") for number, name in lines
         ]
     return _rows_of_paths(lines, pattern, place)
+
+
+def _warn_of_comments(lines: Iterable[str], place: str) -> None:
+    """Warn of lines such as ``#1 Mug``, which may be meant as names."""
+    doubtful = [line for line in lines if _NO_COMMENT.match(line)]
+    if doubtful:
+        logger.warning(
+            "%s: lines that begin with # are comments, and are left out: %d of them look like "
+            "names, such as %r. Write those in a table with a column 'name'.",
+            place,
+            len(doubtful),
+            doubtful[0][:60],
+        )
 
 
 def _rows_with_ids(lines: list[Line], place: str) -> list[Row]:

@@ -114,11 +114,11 @@ def _lined(node: Any) -> Any:
     """A YAML node as texts, lists and mappings with their lines; scalars stay as written."""
     import yaml
 
-    if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
+    if node is None:
         return None
     line = node.start_mark.line + 1
     if isinstance(node, yaml.ScalarNode):
-        return Lined(node.value, line)
+        return Lined(None if node.tag.endswith(":null") else node.value, line)
     if isinstance(node, yaml.SequenceNode):
         return Lined([_lined(item) for item in node.value], line)
     pairs = [(_lined(key), _lined(value)) for key, value in node.value]
