@@ -81,6 +81,12 @@ class _Archive:
                 self._places = _places_of(self._tar)
             else:
                 self._zip = zipfile.ZipFile(self._file)
+                # Of several members of one name the last counts, as when unpacking.
+                self._members = {
+                    _plain(info.filename): info
+                    for info in self._zip.infolist()
+                    if not info.is_dir()
+                }
         except BaseException:
             self._file.close()
             raise
@@ -93,7 +99,7 @@ class _Archive:
         """
         with self._lock:
             if self._zip is not None:
-                with self._zip.open(member) as file:
+                with self._zip.open(self._members[_plain(member)]) as file:
                     return file.read(max_bytes + 1)
             assert self._tar is not None
             assert self._tar.fileobj is not None
@@ -106,9 +112,7 @@ class _Archive:
 
     def names(self) -> Iterator[str]:
         """Names of the files in it."""
-        if self._zip is None:
-            return iter(self._places)
-        return (_plain(info.filename) for info in self._zip.infolist() if not info.is_dir())
+        return iter(self._places if self._zip is None else self._members)
 
     def close(self) -> None:
         """Close the file."""
@@ -206,5 +210,5 @@ def _split(address: str) -> tuple[str, str, str]:
 
 
 def _plain(member: str) -> str:
-    """A member's name without the ``./`` that some tars begin their names with."""
-    return member.removeprefix("./")
+    """A member's name without the ``./`` or ``/`` that some archives begin their names with."""
+    return member.removeprefix("./").lstrip("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from indexer.core.errors import SourceError
 from indexer.sources.columns import Convert, Survey
 from indexer.sources.tables import DAMAGE, Row, bytes_of, cut_short, other_kind
 from indexer.sources.text_columns import TextColumn, text_converter
+
+_FIELDS = re.compile(r"has (\d+) fields, the header names (\d+)")
 
 _DAMAGE = (*DAMAGE, UnicodeError)
 
@@ -144,6 +147,7 @@ class DelimitedTable:
             try:
                 yield DelimitedText(lines, dialect, last_takes_rest=self.last_takes_rest)
             except HeaderError as error:
+                self._refuse_other_kind()
                 raise SourceError(f"{self.address}: {error}") from error
 
     @contextmanager
@@ -162,16 +166,22 @@ class DelimitedTable:
 
     def _names(self, text: DelimitedText) -> list[str]:
         names = text.names
-        if not all(map(is_unicode, names)) or any("\0" in name for name in names):
-            if kind := other_kind(self.address):
-                raise SourceError(
-                    f"{self.address}: is {kind}, whatever its name says; give it its right ending"
-                )
+        is_text = all(map(is_unicode, names)) and not any("\0" in name for name in names)
+        if not is_text or len(names) == 1 or names[0].startswith("{"):
+            self._refuse_other_kind()
+        if not is_text:
             raise SourceError(
                 f"{self.address}: the header is not UTF-8; save the table as UTF-8, or name its "
                 "encoding, such as --encoding cp1252"
             )
+        # Of two byte order marks one is left.
+        names = [names[0].lstrip("\ufeff"), *names[1:]]
         return [name or f"column_{place}" for place, name in enumerate(names, 1)]
+
+    def _refuse_other_kind(self) -> None:
+        if kind := other_kind(self.address):
+            remedy = "fetch it again" if "HTML" in kind else "give it its right ending"
+            raise SourceError(f"{self.address}: is {kind}, whatever its name says; {remedy}")
 
 
 def _is_empty(fields: list[str] | None) -> bool:
@@ -191,7 +201,9 @@ def _add_chunk(chunk: list[Record], columns: dict[int, TextColumn]) -> None:
 def _with_remedy(problem: str) -> str:
     if problem.endswith(NOT_UNICODE):
         return f"{problem}; save the table as UTF-8, or name its --encoding, such as cp1252"
-    if problem.startswith("has "):
+    if counts := _FIELDS.fullmatch(problem):
+        if int(counts[1]) < int(counts[2]):
+            return f"{problem}; write a separator for each field, also for empty ones"
         return f"{problem}; put a field that has the separator in it in quotation marks"
     if not problem.startswith(UNCLOSED):
         return problem

@@ -76,6 +76,8 @@ def check_columns(
     if not options.texts and not in_pattern and not (given_vectors and is_default):
         pictures = options.image_columns
     listed = ", ".join(map(repr, columns))
+    if not columns:
+        raise SourceError(f"{table}: has no columns; write it again")
     named = [
         *needed.items(),
         *(("image_column", column) for column in pictures),

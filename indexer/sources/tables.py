@@ -86,10 +86,16 @@ def bytes_of(address: str) -> Iterator[IO[bytes]]:
 
 
 def other_kind(address: str) -> str:
-    """The kind of a file named as a text, by its first bytes; empty for an unknown one."""
-    with addresses.open_binary(address) as raw:
-        start = raw.read(8)
-    return next((kind for begin, kind in _STARTS.items() if start.startswith(begin)), "")
+    """The kind of a file named as a text, by its first bytes; empty for an unknown one.
+
+    Of a packed file the first bytes of what is in it count.
+    """
+    with bytes_of(address) as content:
+        try:
+            start = content.read(16).lstrip().lower()
+        except DAMAGE:
+            return ""
+    return next((kind for begin, kind in _STARTS.items() if start.startswith(begin.lower())), "")
 
 
 def stem(address: str) -> str:
@@ -120,5 +126,9 @@ _STARTS = {
     b"PK\x03\x04": "a .zip or .xlsx file",
     b"PAR1": "Parquet (.parquet)",
     b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)",
+    b"<!doctype": "a page in HTML, maybe an error's",
+    b"<html": "a page in HTML, maybe an error's",
+    b"<?xml": "XML (.xml)",
+    b"{": "JSON (.jsonl)",
 }
 """Files that are often named .csv, by their first bytes."""

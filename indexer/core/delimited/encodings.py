@@ -27,12 +27,25 @@ def text_of(content: IO[bytes], encoding: str = "") -> io.TextIOWrapper:
 
     Raises:
         LookupError: there is no such encoding.
+        UnicodeError: the file has the mark of another one.
     """
     buffered = io.BufferedReader(cast("io.RawIOBase", content))
-    encoding = encoding or _encoding_of(buffered.peek(64)[:64])
+    head = buffered.peek(64)[:64]
+    encoding = _as_marked(encoding, head) if encoding else _encoding_of(head)
     wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
     errors = "surrogatepass" if wide else "surrogateescape"
     return io.TextIOWrapper(buffered, encoding, errors=errors, newline="")
+
+
+def _as_marked(encoding: str, head: bytes) -> str:
+    """A named encoding, by which the file's mark is no part of its first word."""
+    marked = next((marked for mark, marked in _MARKS if head.startswith(mark)), "")
+    if not marked:
+        return encoding
+    family = marked.removesuffix("-sig")
+    if not codecs.lookup(encoding).name.startswith(family):
+        raise UnicodeError(f"its first bytes say {family}, not {encoding}; leave --encoding out")
+    return marked
 
 
 def _encoding_of(head: bytes) -> str:

@@ -127,9 +127,13 @@ def _values(element: Element) -> dict[str, Any]:
 
 
 def _value(element: Element) -> Any:
-    """Text, an object of the elements inside, or the address of a link of Atom's."""
+    """Text, an object of the elements inside, or the address of a link of Atom's.
+
+    Marks within a text (``<title>red<br/>mug</title>``) leave blanks in their place.
+    """
     if len(element):
-        return _values(element)
+        is_text = any((text or "").strip() for text in (element.text, *(e.tail for e in element)))
+        return " ".join(" ".join(element.itertext()).split()) if is_text else _values(element)
     return (element.text or "").strip() or element.get("href", "")
 
 

@@ -169,6 +169,15 @@ def test_google_as_rss(tmp_path: Path, encoding: str) -> None:
     assert items["2"].title == "Mug"
 
 
+def test_marks_within_a_text_of_xml(tmp_path: Path) -> None:
+    """A line break in a title does not cost the title."""
+    document = RSS.replace("Mug", "red<br/>mug <b>new</b>").format(encoding="UTF-8")
+    (tmp_path / "feed.xml").write_text(document, encoding="utf-8")
+    items, _, _ = read(tmp_path / "feed.xml")
+    assert items["2"].title == "red mug new"
+    assert items["1"].metadata["shipping"] == {"country": "DE", "price": "4 EUR"}
+
+
 def test_google_as_atom(tmp_path: Path) -> None:
     """Atom's entries, and the address of its links."""
     with gzip.open(tmp_path / "feed.xml.gz", "wt") as file:

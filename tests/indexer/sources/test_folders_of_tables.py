@@ -349,6 +349,19 @@ def test_archives(tmp_path: Path) -> None:
     assert len(items_of(f"zip://products/*/*.png::{archive}")) == 3
 
 
+def test_members_with_odd_names(tmp_path: Path) -> None:
+    """From the root, from the working folder, and twice: the last of one name counts."""
+    archive = tmp_path / "all.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for n, name in enumerate(("/root.png", "./here.png", "twice.png")):
+            packed.writestr(name, picture_of(n))
+        with pytest.warns(UserWarning, match="Duplicate"):
+            packed.writestr("twice.png", picture_of(3))
+    items = items_of(archive)
+    assert ids_of(items) == ["here.png", "root.png", "twice.png"]
+    assert_readable(items)
+
+
 def test_a_chain_with_a_relative_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive in the working folder is remembered by its whole path."""
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as packed:

@@ -114,7 +114,9 @@ def test_malformed_json_line(tmp_path: Path, line: str) -> None:
 def test_ragged_row(tmp_path: Path) -> None:
     """A row with too few or too many fields says how many."""
     failure = one_bad(csv_of(tmp_path, "id,image", "1,a.jpg", "2", "3,a.jpg"))
-    assert "has 1 fields, the header names 2" in failure.message
+    assert "has 1 fields, the header names 2; write a separator" in failure.message
+    failure = one_bad(csv_of(tmp_path, "id,image", "1,a.jpg", "2,b.jpg,c", "3,a.jpg"))
+    assert "has 3 fields, the header names 2; put a field" in failure.message
 
 
 def test_open_quote(tmp_path: Path) -> None:
@@ -224,14 +226,60 @@ def test_quoted_newlines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(gzip.compress(b"id,image\n1,a.jpg\n", mtime=0), r"\.gz"), (b"PK\x03\x04\xff\xfe", r"\.xlsx")],
+    [
+        (gzip.compress(b"id,image\n1,a.jpg\n", mtime=0), r"\.gz.* right ending"),
+        (b"PK\x03\x04\xff\xfe", r"\.xlsx.* right ending"),
+        (b"PAR1\x15\x04\x15", r"\.parquet.* right ending"),
+        (b'{"id":"a","image":"a.jpg"}\n', r"\.jsonl.* right ending"),
+        (b'{"id": "a", "image": "a.jpg"}\n', r"\.jsonl.* right ending"),
+        (b"\n<!doctype html><html>404", "HTML.* fetch it again"),
+    ],
 )
-def test_another_kind_of_file(tmp_path: Path, content: bytes, says: str) -> None:
-    """A file that is no text says what it is, not that it has another encoding."""
-    path = tmp_path / "t.csv"
-    path.write_bytes(content)
-    with pytest.raises(SourceError, match=f"t.csv: is .*{says}.* right ending"):
+@pytest.mark.parametrize("packed", [False, True])
+def test_another_kind_of_file(tmp_path: Path, content: bytes, says: str, packed: bool) -> None:
+    """A file that is no table says what it is, not that it has another encoding or column."""
+    path = tmp_path / ("t.csv.gz" if packed else "t.csv")
+    path.write_bytes(gzip.compress(content) if packed else content)
+    with pytest.raises(SourceError, match=f"{path.name}: is .*{says}"):
         read(path)
+
+
+def test_a_table_of_one_column_is_one(tmp_path: Path) -> None:
+    """Packed or not; its rows have no id then."""
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"image\na.jpg\n"))
+    (item,) = read(path, TableOptions(id_column="none"))
+    assert isinstance(item, Item)
+
+
+def test_a_parquet_file_without_columns(tmp_path: Path) -> None:
+    """It is named."""
+    pq.write_table(pa.table({}), tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match=r"t\.parquet: has no columns"):
+        read(tmp_path / "t.parquet")
+
+
+MARKS = {"utf-8-sig": "utf8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+
+
+@pytest.mark.parametrize("written", MARKS)
+def test_a_named_encoding_and_the_mark_of_the_file(tmp_path: Path, written: str) -> None:
+    """The mark is no part of the first column's name; one of another encoding is an error."""
+    path = tmp_path / "t.csv"
+    path.write_bytes("id,image,title\na,a.jpg,caf\u00e9\n".encode(written))
+    (item,) = read(path, TableOptions(encoding=MARKS[written]))
+    assert isinstance(item, Item)
+    assert (item.item_id, item.title) == ("a", "caf\u00e9")
+    with pytest.raises(SourceError, match=r"first bytes say utf-.*, not cp1252; leave --encoding"):
+        read(path, TableOptions(encoding="cp1252"))
+
+
+def test_two_marks(tmp_path: Path) -> None:
+    """A program that adds one to a text that has one."""
+    (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbf" * 2 + b"id,image\na,a.jpg\n")
+    (item,) = read(tmp_path / "t.csv")
+    assert isinstance(item, Item)
+    assert item.item_id == "a"
 
 
 @pytest.mark.parametrize(
