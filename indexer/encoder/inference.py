@@ -180,9 +180,14 @@ class Inference:
         try:
             raw = forward()
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            remedy = "If the memory is too small, try a smaller --batch-size."
+            if isinstance(error, IndexError):  # of an embedding of tokens
+                remedy = (
+                    "Its tokenizer has tokens that the weights have not: take the tokenizer's "
+                    "files from the same folder as the weights."
+                )
             raise ModelError(
-                f"model {name!r} failed on {count} inputs on {self.model.device}: {error}. "
-                "If the memory is too small, try a smaller --batch-size."
+                f"model {name!r} failed on {count} inputs on {self.model.device}: {error}. {remedy}"
             ) from error
         vectors = np.asarray(raw, dtype=np.float32)[..., : self.truncated_width]
         if vectors.ndim == 2 and vectors.shape[1] != self.width:

@@ -25,10 +25,12 @@ from indexer.encoder.probes import (
     PROBE_TEXT,
     probe_picture,
     probe_sound,
+    require_distinct,
     rounded,
     settings_hash,
 )
 from indexer.encoder.sounds import SoundPreparation
+from indexer.encoder.texts import PROBES
 
 _log = logging.getLogger(__name__)
 
@@ -157,9 +159,13 @@ class SentenceTransformerEncoder:
     def _new_fingerprint(self) -> Fingerprint:
         inference = self._inference
         settings, picture, sound = "", None, None
+        require_distinct(self.name, "texts", inference.texts.embed(PROBES))
         if self.sees_pictures:
             settings = settings_hash(self._model.picture_processor)
-            picture = inference.pictures.embed([self.prepare(probe_picture())])[0]
+            probes = [self.prepare(probe_picture()), self.prepare(255 - probe_picture())]
+            vectors = inference.pictures.embed(probes)
+            require_distinct(self.name, "pictures", vectors)
+            picture = vectors[0]
         if (preparation := self._sounds) is not None:
             settings = settings or settings_hash(preparation.extractor)
             sound = inference.sounds([preparation.prepare(probe_sound(preparation.rate))])[0]

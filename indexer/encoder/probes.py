@@ -8,12 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from indexer.core.errors import ModelError
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
 
 PROBE_TEXT = "a photo of a product on a white background"
 # Enough to tell models apart, and short in the collection's properties.
 PROBE_DIMENSIONS = 64
+
+_ALIKE = 1e-6
+"""Vectors of one batch that differ by less than this are of one and the same input."""
+
+_CAUSES = {
+    "texts": "Its tokenizer is not the one that it was trained with, such as where the token that "
+    "ends a text has another number than eos_token_id in config.json: take config.json and the "
+    "tokenizer's files from the same folder as the weights.",
+    "pictures": "Its weights are damaged, or its image processor is set wrongly: fetch the model "
+    "again.",
+}
 
 
 def probe_picture() -> Pixels:
@@ -33,6 +45,21 @@ def probe_sound(rate: int) -> FloatArray:
     seconds = np.arange(5 * rate) / rate
     phase = 2 * np.pi * (100 * seconds + 590 * seconds**2)
     return (np.sin(phase) * (2 * seconds % 1)).astype(np.float32)
+
+
+def require_distinct(model: str, inputs: str, vectors: FloatArray) -> None:
+    """Refuse a model that gives different inputs one vector: every label would get one score.
+
+    Args:
+        model: its name, for the message.
+        inputs: ``texts`` or ``pictures``.
+        vectors: float32 (n, d) of different inputs, rows of length 1.
+
+    Raises:
+        ModelError: all of them are alike.
+    """
+    if float(np.ptp(vectors, axis=0).max()) < _ALIKE:
+        raise ModelError(f"model {model!r} gives all {inputs} the same vector. {_CAUSES[inputs]}")
 
 
 def rounded(vector: FloatArray) -> tuple[float, ...]:

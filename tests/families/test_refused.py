@@ -162,6 +162,42 @@ def test_a_missing_scale_is_told(copied: CheckpointOf, caplog: pytest.LogCapture
     assert "carries no logit scale" in caplog.text
 
 
+def test_a_model_that_gives_all_texts_one_vector_is_refused(copied: CheckpointOf) -> None:
+    """A CLIP takes a text's vector at its last token; where no token is that, at the first."""
+    folder = copied("clip")
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["eos_token_id"] = 12345
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"gives all texts the same vector.*eos_token_id"):
+        probe(folder)
+
+
+def test_a_model_that_gives_all_pictures_one_vector_is_refused(copied: CheckpointOf) -> None:
+    """Nothing of a picture gets through weights of zeros."""
+
+    def blind(weights: Weights) -> Weights:
+        name = next(name for name in weights if name.endswith("patch_embedding.weight"))
+        return weights | {name: torch.zeros_like(weights[name])}
+
+    with pytest.raises(ModelError, match="gives all pictures the same vector"):
+        probe(rewrite(copied("clip"), blind))
+
+
+def test_a_tokenizer_of_a_larger_model_is_told(copied: CheckpointOf) -> None:
+    """It has tokens that the weights have not: no smaller batch helps."""
+    folder = copied("clip")
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["vocab_size"] = 300
+    (folder / "config.json").write_text(json.dumps(config))
+
+    def cut(weights: Weights) -> Weights:
+        name = next(name for name in weights if name.endswith("token_embedding.weight"))
+        return weights | {name: weights[name][:300]}
+
+    with pytest.raises(ModelError, match="Its tokenizer has tokens that the weights have not"):
+        probe(rewrite(folder, cut))
+
+
 def test_towers_of_different_widths_are_refused(tmp_path: Path) -> None:
     """They have no space in common."""
     from sentence_transformers.base.modules import Router, Transformer
