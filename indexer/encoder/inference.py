@@ -18,6 +18,7 @@ from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise, problems
 from indexer.encoder.checkpoint import Checkpoint
 from indexer.encoder.clip import ClipTowers
+from indexer.encoder.loading import OTHER_SETTINGS, OTHER_TOKENIZER
 from indexer.encoder.model_record import ModelMemory
 from indexer.encoder.onnx import ExportError, OnnxTower, exported_file, is_installed
 from indexer.encoder.pixels import embed, replicas_of
@@ -182,10 +183,9 @@ class Inference:
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             remedy = "If the memory is too small, try a smaller --batch-size."
             if isinstance(error, IndexError):  # of an embedding of tokens
-                remedy = (
-                    "Its tokenizer has tokens that the weights have not: take the tokenizer's "
-                    "files from the same folder as the weights."
-                )
+                remedy = OTHER_TOKENIZER
+            elif not isinstance(error, RuntimeError):
+                remedy = OTHER_SETTINGS
             raise ModelError(
                 f"model {name!r} failed on {count} inputs on {self.model.device}: {error}. {remedy}"
             ) from error

@@ -36,7 +36,19 @@ _HUB_TIMEOUT_S = 5.0
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _FREED_BYTES_KEPT = 512 * 2**20
 _SPINS = "2000"
-_DAMAGE = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError)
+_DAMAGE = (
+    *(OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, ImportError),
+    ArithmeticError,
+)
+
+OTHER_TOKENIZER = (
+    "Its tokenizer has tokens that the weights have not: take the tokenizer's files from the same "
+    "folder as the weights."
+)
+OTHER_SETTINGS = (
+    "Its config.json, tokenizer or image processor do not belong to its weights: take all files "
+    "from the same folder."
+)
 
 
 def weights_hash(folder: Path) -> str:
@@ -194,9 +206,11 @@ def loading_errors(folder: Path | str) -> Iterator[None]:
                 f"model folder {str(folder)!r} does not load: its tokenizer needs the package "
                 "sentencepiece. Install it with: pip install 'zeroshelf[sentencepiece]'"
             ) from error
+        remedy = "It must hold a model that sentence-transformers or transformers saved."
+        if isinstance(error, IndexError):  # of an embedding of tokens
+            remedy = OTHER_TOKENIZER
         raise ModelError(
-            f"model folder {str(folder)!r} does not load: {first_line(error)}. It must "
-            "hold a model that sentence-transformers or transformers saved."
+            f"model folder {str(folder)!r} does not load: {first_line(error)}. {remedy}"
         ) from error
 
 

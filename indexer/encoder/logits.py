@@ -37,8 +37,22 @@ def logits_of(named: dict[str, float]) -> Logits:
 
     Args:
         named: single numbers by the last part of their names, such as ``logit_scale``.
+
+    Raises:
+        ValueError: one is no number, or of a scale that no cosine can be multiplied by.
     """
     for name, scale_of in _SCALES.items():
-        if name in named:
-            return Logits(scale=scale_of(named[name]), bias=named.get("logit_bias"), learned=True)
+        if name not in named:
+            continue
+        bias = named.get("logit_bias")
+        try:
+            scale = scale_of(named[name])
+        except ArithmeticError:
+            scale = math.inf
+        if not (math.isfinite(scale) and scale > 0 and math.isfinite(bias or 0.0)):
+            raise ValueError(
+                f"its {name} is {named[name]:g}{'' if bias is None else f', its bias {bias:g}'}, "
+                "which can't be: the weights are damaged"
+            )
+        return Logits(scale=scale, bias=bias, learned=True)
     return Logits(scale=TEXT_LOGIT_SCALE, bias=None, learned=False)

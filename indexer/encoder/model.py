@@ -17,7 +17,7 @@ from indexer.core.records import Fingerprint, FloatArray
 from indexer.encoder import attention
 from indexer.encoder.checkpoint import checkpoint_of
 from indexer.encoder.inference import Inference
-from indexer.encoder.loading import resolve_device
+from indexer.encoder.loading import loading_errors, resolve_device
 from indexer.encoder.logits import Logits
 from indexer.encoder.model_record import memory_of
 from indexer.encoder.precision import Precision
@@ -148,7 +148,8 @@ class SentenceTransformerEncoder:
         with self._lock:
             if self._memory.record is not None:
                 return self._memory.record.fingerprint
-            fingerprint = self._new_fingerprint()
+            with loading_errors(self.name):
+                fingerprint = self._new_fingerprint()
             self._memory.store(
                 fingerprint,
                 batches_by_length=self._model.batches_by_length,

@@ -198,6 +198,31 @@ def test_a_tokenizer_of_a_larger_model_is_told(copied: CheckpointOf) -> None:
         probe(rewrite(folder, cut))
 
 
+@pytest.mark.parametrize("value", [float("nan"), 900.0])
+def test_a_scale_that_can_not_be_is_told(copied: CheckpointOf, value: float) -> None:
+    """Scores would be no numbers, or the command would end with an OverflowError."""
+
+    def changed(weights: Weights) -> Weights:
+        return weights | {"logit_scale": torch.tensor(value)}
+
+    with pytest.raises(ModelError, match=r"its logit_scale is .*: the weights are damaged"):
+        probe(rewrite(copied("clip"), changed))
+
+
+@pytest.mark.parametrize(("setting", "value"), [("image_mean", [0.5]), ("size", {"height": 8})])
+def test_an_image_processor_that_is_set_wrongly_is_told(
+    copied: CheckpointOf, setting: str, value: object
+) -> None:
+    """With the folder; never a traceback."""
+    folder = copied("clip")
+    file = folder / "processor_config.json"
+    settings = json.loads(file.read_text())
+    settings["image_processor"][setting] = value
+    file.write_text(json.dumps(settings))
+    with pytest.raises(ModelError, match=re.escape(str(folder))):
+        probe(folder)
+
+
 def test_towers_of_different_widths_are_refused(tmp_path: Path) -> None:
     """They have no space in common."""
     from sentence_transformers.base.modules import Router, Transformer
