@@ -29,6 +29,7 @@ from benchmarks.quality import (
     sounds,
     stress,
     titles,
+    trust,
     unknowns,
     week,
 )
@@ -41,6 +42,7 @@ PARTS = (
     "stress",
     "unknowns",
     "examples",
+    "trust",
     "multi_label",
     "titles",
     "prompts",
@@ -90,6 +92,8 @@ def measure(part: str, sources: Sources, found: list[LabelledSet]) -> Iterator[R
             yield from labels.measure(one)
     elif part in _OF_EACH:
         yield from itertools.chain.from_iterable(map(_OF_EACH[part], several))
+    elif part == "trust":
+        yield from trust.rows(sources, found)
     elif part == "unknowns":
         yield from unknowns.removed_labels(full, subset)
         for one in (one for one in found if one.name == "clinc150"):

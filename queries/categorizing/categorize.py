@@ -32,7 +32,7 @@ from queries.categorizing.shard_job import SetJob, ShardJob, label_shards
 from queries.categorizing.tables import TableWriter
 from queries.categorizing.writing_back import WriteBack
 from queries.deciding.calibrated_labels import Calibration
-from queries.deciding.calibration import STATUSES, Status
+from queries.deciding.calibration import MIN_SCORE, STATUSES, Status
 from queries.deciding.predictor import Predictions, Predictor
 from queries.deciding.predictor_fit import calibration
 from queries.deciding.question import Question
@@ -49,7 +49,9 @@ class CategorizeReport:
             selection of the labels was fitted.
         trust: how far both sides were centred, 0 to 1; None where nothing was adapted.
         text_weight: share of the titles; 0 where pictures decided alone.
-        calibration: what makes the scores probabilities, if anything does.
+        calibration: what the scores were calibrated by, if by anything.
+        accepted: items whose label is accepted.
+        by_default_threshold: whether they are accepted from the default score on.
         sets: the sets of labels that a coverage gave.
         by_best_part: items of several parts that the best one decided.
         label_set: the set that these figures are of, the first one.
@@ -70,6 +72,8 @@ class CategorizeReport:
     text_weight: float
     written_back: bool
     calibration: Calibration
+    accepted: int
+    by_default_threshold: bool
     sets: SetReport | None = None
     by_best_part: int = 0
     label_set: str = CATEGORY
@@ -266,6 +270,7 @@ class _Counts:
     """What was decided of one label set."""
 
     items: int = 0
+    accepted: int = 0
     not_applicable: int = 0
     not_visible: int = 0
     by_embeddings: int = 0
@@ -275,6 +280,7 @@ class _Counts:
     def add(self, predictions: Predictions, set_sizes: IndexArray) -> None:
         codes = predictions.codes[:, 0]
         self.items += len(codes)
+        self.accepted += int((codes == STATUSES.index(Status.ACCEPTED)).sum())
         self.not_applicable += int((codes == STATUSES.index(Status.NOT_APPLICABLE)).sum())
         self.not_visible += int((codes == STATUSES.index(Status.NOT_VISIBLE)).sum())
         # What pixels decided, and what nothing did, has no similarity of embeddings.
@@ -300,6 +306,8 @@ def _report(
         text_weight=predictor.settings.title_share if predictor.fusion is not None else 0.0,
         written_back=written_back,
         calibration=calibration(catalog, predictor.scorer),
+        accepted=counts.accepted,
+        by_default_threshold=predictor.min_score == MIN_SCORE,
         sets=_set_report(predictor, counts.set_sizes),
         by_best_part=counts.by_best,
         label_set=catalog.folder.set_name,

@@ -16,6 +16,7 @@ from indexer.commands.options import Output, Printed, option, with_common
 from indexer.core.label_sets import CATEGORY, set_option
 from queries.commands.options import Filter, Partition, with_question, words
 from queries.commands.outcome import ToTable
+from queries.deciding.calibration import UNCALIBRATED
 from queries.deciding.question import Question, ViewPooling
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def _facts_of(report: CategorizeReport) -> dict[str, Any]:
         "scores": "of the colours of pixels, where these were measured"
         if report.by_pixels
         else _scores(report.calibration, report.label_set),
+        "accepted": _accepted(report),
         **_set_facts(report.sets),
         **({"by embeddings": _unmeasured(report)} if report.unmeasured else {}),
         **({"not applicable": report.not_applicable} if is_attribute else {}),
@@ -152,20 +154,50 @@ def _adapted(report: CategorizeReport) -> str:
     return f"yes{fitted}; centred by {report.trust:.2f}"
 
 
+def _accepted(report: CategorizeReport) -> str:
+    """How many labels are accepted, and what that is worth."""
+    count = f"{report.accepted:,} of {report.items:,}"
+    if report.calibration.calibrated or report.by_pixels:
+        return count
+    worth = f". {UNCALIBRATED}" if report.by_default_threshold else ". Uncalibrated"
+    return count + worth
+
+
 def _scores(calibration: Calibration, set_name: str = CATEGORY) -> str:
     """Whether scores are probabilities, and by what."""
+    command = f"zeroshelf labels calibrate{set_option(set_name)}"
     if not calibration.calibrated:
         return (
-            f"not probabilities yet: zeroshelf labels calibrate{set_option(set_name)} makes them "
-            "so, with about 200 labelled items"
+            f"uncalibrated, no probabilities: {command} fits them to about 200 labelled items, and "
+            "measures how far they are off"
         )
     if not calibration.items:
-        return "probabilities, by cross-validation of the taught items"
-    meaning = f"probabilities, by {calibration.items:,} calibrating items"
-    if not calibration.changed_labels:
-        return meaning
+        return (
+            "calibrated by cross-validation of the taught items; how far they are off is not "
+            f"measured: {command}, with other labelled items, does"
+        )
     return (
-        f"{meaning}, fitted to them again: {calibration.changed_labels:,} of "
-        f"{calibration.labels:,} labels are others than when they were "
-        f"given; zeroshelf labels calibrate{set_option(set_name)} takes new ones"
+        f"calibrated on {calibration.items:,} labelled items; {_error(calibration, command)}"
+        f"{_changed(calibration, command)}"
+    )
+
+
+def _error(calibration: Calibration, command: str) -> str:
+    """How far the scores of held-out items are off."""
+    if calibration.error is None:
+        return f"how far they are off was not measured: {command} does"
+    points = f"held out, they are off by {100 * calibration.error:.1f} points on the mean"
+    if calibration.is_exact:
+        return f"{points}, no more than probabilities are by chance"
+    return f"{points}, more than by chance: no probabilities"
+
+
+def _changed(calibration: Calibration, command: str) -> str:
+    """Whether labels are others than when the calibrating items were given."""
+    if not calibration.changed_labels:
+        return ""
+    return (
+        f". They were fitted to them again: {calibration.changed_labels:,} of "
+        f"{calibration.labels:,} labels are others than when they were given; {command} takes new "
+        "ones"
     )

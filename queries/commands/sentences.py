@@ -50,21 +50,56 @@ def of_calibration(
     """What labelled items said of the scores."""
     titled = f", {report.titled_items:,} of them with a title" if report.titled_items else ""
     yield (
-        f"Scores are probabilities now, by {report.items:,} labelled items{titled}. The best label "
-        f"of {report.accuracy:.1%} of them is right."
+        f"Scores are calibrated on {report.items:,} labelled items{titled}. The best label of "
+        f"{report.accuracy:.1%} of them is right."
     )
     gap = report.mean_score_before - report.accuracy
     were = "too sure" if gap > 0 else "too cautious"
     if abs(gap) < _TELLING_GAP:
         were = "neither too cautious nor too sure"
     yield (
-        f"The scores were {were}: {report.mean_score_before:.1%} on the mean. They differed from "
-        f"the share that is right by {100 * report.calibration_error_before:.1f} points on the "
-        f"mean, and differ by {100 * report.calibration_error:.1f} now."
+        f"Uncalibrated scores are {were}: {report.mean_score_before:.1%} on the mean. They differ "
+        f"from the share that is right by {100 * report.calibration_error_before:.1f} points on "
+        "the mean."
     )
+    yield from _of_held_out(report, set_name)
     yield from _of_unknown(report, set_name)
     if target is not None:
         yield from _of_target(report, target)
+
+
+def _of_held_out(report: CalibrateReport, set_name: str) -> Iterator[str]:
+    """Whether calibrated scores are probabilities, by items that the fit did not see."""
+    measured = report.held_out
+    change = measured.log_loss - measured.log_loss_before
+    moves = "falls" if change < 0 else "rises"
+    yield (
+        f"Calibrated scores of held-out items (cross-validation) differ by "
+        f"{100 * measured.error:.1f} points. Exact probabilities would, by chance alone, differ by "
+        f"{100 * measured.exact_error:.1f} on the mean with so few items, and by more than "
+        f"{100 * measured.exact_error_high:.1f} in one case of forty. The log loss of the best "
+        f"label {moves} from {measured.log_loss_before:.3f} to {measured.log_loss:.3f}: by "
+        f"{abs(change):.3f}, with a standard error of {measured.log_loss_deviation:.3f}."
+    )
+    off = measured.off
+    if measured.is_exact:
+        yield (
+            "So no error beyond chance is found: scores are probabilities as far as "
+            f"{report.items:,} items can tell. More items would tell more."
+        )
+        return
+    yield "Scores are not probabilities yet: their error is more than chance."
+    if off is not None:
+        yield (
+            f"Furthest off are the {off.items:,} items {off.name}: a score of "
+            f"{off.mean_score:.0%} on the mean, and {off.accuracy:.0%} right."
+        )
+    option = set_option(set_name)
+    yield (
+        "More labelled items can help where these were few, and examples of the labels concerned: "
+        f"zeroshelf labels teach{option}. --target-precision needs no probabilities: it counts "
+        "what is right above a score."
+    )
 
 
 def of_separation(separation: Separation, best: str, second: str) -> Iterator[str]:
@@ -85,8 +120,10 @@ def of_separation(separation: Separation, best: str, second: str) -> Iterator[st
 
 
 _TELLING = 0.05
-_TELLING_GAP = 0.02
 """Log odds from which a contribution is named: a factor of 1.05."""
+
+_TELLING_GAP = 0.02
+"""Difference of the mean score from the share that is right, from which a direction is named."""
 
 
 def _of_unknown(report: TeachReport | CalibrateReport, set_name: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,10 +15,6 @@ from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from queries.commands.options import TextWeight
 from queries.commands.sentences import of_calibration, of_teaching
-
-if TYPE_CHECKING:
-    from queries.teaching.calibrate import CalibrateReport
-    from queries.teaching.teach import TeachReport
 
 app = typer.Typer()
 
@@ -70,7 +66,7 @@ def labels_teach(
     if output == Output.TABLE:
         console.say_all(of_teaching(report, set))
     else:
-        console.show_rows([_flat(report)], output)
+        console.show_rows([_flat(asdict(report))], output)
 
 
 @app.command("calibrate")
@@ -110,7 +106,7 @@ def labels_calibrate(
     if output == Output.TABLE:
         console.say_all(of_calibration(report, target_precision, set))
         return
-    facts = _flat(report)
+    facts = _flat(report.facts())
     if target_precision is None:
         thresholds = ("min_score", "titled_min_score", "coverage", "more_items")
         facts = {name: facts[name] for name in facts if name not in thresholds}
@@ -151,9 +147,8 @@ def labels_background(
     console.say(f"Catalog {common.catalog} has a background vocabulary of {count:,} names.")
 
 
-def _flat(report: TeachReport | CalibrateReport) -> dict[str, Any]:
-    """The report as one row, with a column for each figure of unknown items."""
-    facts = asdict(report)
+def _flat(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a report as one row, with a column for each figure of unknown items."""
     for prefix in ("", "titled_"):
         figures = facts.pop(f"{prefix}unknown_figures") or {}
         names = {"above": "unknown_above", "auroc": "unknown_auroc"}

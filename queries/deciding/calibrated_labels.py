@@ -1,4 +1,4 @@
-"""Which labels scores were calibrated over, and how many of the active ones are others now."""
+"""What scores were calibrated by: over which labels, and how far they were off when held out."""
 
 from __future__ import annotations
 
@@ -26,24 +26,42 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What makes the scores of active labels probabilities.
+    """What the scores of active labels were calibrated by.
 
     Attributes:
-        calibrated: whether anything does: calibrating items, or examples that help.
-        items: calibrating items that do, 0 where it is the cross-validation of examples.
+        calibrated: whether by anything: calibrating items, or examples that help.
+        items: calibrating items, 0 where it is the cross-validation of examples.
         changed_labels: labels that came, went or were reworded since these items were given.
         labels: active then.
+        error: expected calibration error of these items by cross-validation, measured when they
+            were given; None where it was not.
+        is_exact: whether no error beyond chance was found.
     """
 
     calibrated: bool
     items: int
     changed_labels: int
     labels: int
+    error: float | None = None
+    is_exact: bool = False
 
 
 def store_labels(folder: LabelledFolder, kind: Kind, labels: LabelSet) -> None:
     """Keep which labels are active, beside the labelled items that are given now."""
     folder.save_fits(folder.fits() | {f"{kind}_labels": sorted(_keys(labels))})
+
+
+def store_held_out(folder: LabelledFolder, error: float, *, is_exact: bool) -> None:
+    """Keep how far the scores of the calibrating items are off when these are held out.
+
+    Args:
+        error: expected calibration error by cross-validation.
+        is_exact: whether it is no more than chance.
+    """
+    items = folder.calibrating()
+    if items is not None:
+        figures = {"version": items.version, "error": error, "is_exact": is_exact}
+        folder.save_fits(folder.fits() | {"held_out": figures})
 
 
 def calibration_of(catalog: OpenCatalog, scorer: Scorer, *, items: int) -> Calibration:
@@ -57,8 +75,14 @@ def calibration_of(catalog: OpenCatalog, scorer: Scorer, *, items: int) -> Calib
     changed, total = (0, 0)
     if scorer.calibrated:
         changed, total = changed_labels(catalog, kind, labels) or (0, len(labels))
+    error, is_exact = _held_out(catalog) if items else (None, False)
     return Calibration(
-        calibrated=scorer.calibrated, items=items, changed_labels=changed, labels=total
+        calibrated=scorer.calibrated,
+        items=items,
+        changed_labels=changed,
+        labels=total,
+        error=error,
+        is_exact=is_exact,
     )
 
 
@@ -105,6 +129,15 @@ def check_labels(catalog: OpenCatalog, kind: Kind, labels: LabelSet, option: str
             "promise what was not measured. Give labelled items of the active labels: "
             f"{command}; or accept by --min-score."
         )
+
+
+def _held_out(catalog: OpenCatalog) -> tuple[float | None, bool]:
+    """What ``store_held_out`` kept of the items that calibrate now."""
+    folder = LabelledFolder(catalog.folder.labels)
+    stored, items = folder.fits().get("held_out", {}), folder.calibrating()
+    if items is None or stored.get("version") != items.version:
+        return None, False
+    return stored["error"], stored["is_exact"]
 
 
 def _keys(labels: LabelSet) -> set[str]:

@@ -29,7 +29,7 @@ from queries.deciding.calibration import (
     Threshold,
     threshold_for_precision,
 )
-from queries.deciding.fusion import blocks, fit_fusion
+from queries.deciding.fusion import Fusion, blocks, fit_fusion
 from queries.deciding.multi_label import (
     NEUTRAL_PROMPTS,
     neutral_fallback,
@@ -119,13 +119,9 @@ def with_titles(catalog: OpenCatalog, predictor: Predictor, *, save: bool = Fals
     if fusion is None:
         return predictor
     calibrating = stored_calibration_items(catalog, scorer)
-    titled = None if calibrating is None else calibrating.titled
-    if titled is not None and titled.titles is not None and len(titled) >= FEWEST_ITEMS:
-        blended = fusion.blend(scorer.scores(titled.vectors), titled.titles)
-        temperature = fit_confidence_temperature(blended, truth_rows(titled, scorer.head.labels))
-        fusion = fusion.scaled(scorer.temperature / temperature)
-    else:
-        titled = None
+    titled = None if calibrating is None else _titled(calibrating)
+    if titled is not None:
+        fusion = _at_titled_temperature(scorer, fusion, titled)
     fusion = replace(fusion, min_score=predictor.min_score)
     predictor = replace(predictor, fusion=fusion)
     fusion = replace(fusion, unknown_above=titled_unknown_above(catalog, predictor))
@@ -137,6 +133,48 @@ def with_titles(catalog: OpenCatalog, predictor: Predictor, *, save: bool = Fals
     threshold = threshold_for_precision(*scores_and_hits(predictor, titled), target)
     min_score = _warn_unreached(target, "with a title ") if threshold is None else threshold.score
     return replace(predictor, fusion=replace(fusion, min_score=min_score))
+
+
+def with_temperatures(predictor: Predictor, items: LabelledItems) -> Predictor:
+    """The same predictor at temperatures that are fitted to other calibrating items.
+
+    Thresholds stay as they are.
+
+    Args:
+        items: whose labels are all active, and that were not learnt from.
+    """
+    predictor = uncalibrated(predictor)
+    truth = truth_rows(items, predictor.scorer.head.labels)
+    temperature = fit_confidence_temperature(predictor.scorer.scores(items.vectors), truth)
+    scorer = replace(predictor.scorer, temperature=temperature)
+    fusion, titled = predictor.fusion, _titled(items)
+    if fusion is not None and titled is not None:
+        fusion = _at_titled_temperature(scorer, fusion, titled)
+    return replace(predictor, scorer=scorer, fusion=fusion)
+
+
+def uncalibrated(predictor: Predictor) -> Predictor:
+    """The same predictor at temperatures that no calibrating item helped to fit."""
+    before, fusion = predictor.scorer, predictor.fusion
+    temperature = before.uncalibrated_temperature or before.temperature
+    scorer = replace(before, temperature=temperature, uncalibrated_temperature=None)
+    if fusion is not None:
+        fusion = fusion.scaled(1 / fusion.unit)
+    return replace(predictor, scorer=scorer, fusion=fusion)
+
+
+def _titled(items: LabelledItems) -> LabelledItems | None:
+    """The items with a title; None where they are too few to fit a temperature to."""
+    titled = items.titled
+    return titled if len(titled) >= FEWEST_ITEMS else None
+
+
+def _at_titled_temperature(scorer: Scorer, fusion: Fusion, titled: LabelledItems) -> Fusion:
+    """The blend in the unit in which the pictures' temperature is that of items with a title."""
+    assert titled.titles is not None
+    blended = fusion.blend(scorer.scores(titled.vectors), titled.titles)
+    temperature = fit_confidence_temperature(blended, truth_rows(titled, scorer.head.labels))
+    return fusion.scaled(scorer.temperature / temperature)
 
 
 def zero_shot_predictor(head: Head, encoder: Encoder, settings: Settings) -> Predictor:

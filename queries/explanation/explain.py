@@ -18,6 +18,7 @@ from indexer.core.records import DoubleArray, FloatArray, IndexArray, Kind
 from indexer.core.vectors import normalise
 from indexer.labels.prompt_sets import PromptSet
 from queries.classify import Classifier, predictions
+from queries.deciding.calibration import UNCALIBRATED
 from queries.deciding.predictor import Predictor
 from queries.deciding.question import Question
 from queries.deciding.views import decides_by_best
@@ -139,6 +140,8 @@ def prepare(
     heat_map = _heat_map_method(subject, heat_map, notes)
     evidence = _with_other_views(subject, decision.evidence(claims))
     heat = _heat_map(catalog, subject, evidence, heat_map, notes)
+    if not predictor.scorer.calibrated:
+        notes.append(f"{UNCALIBRATED}.")
     explanation = Explanation(
         input=subject.name,
         kind=subject.kind.value,

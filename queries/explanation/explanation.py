@@ -102,7 +102,7 @@ class Explanation:
             is labelled.
         heat_map: of what speaks for the winner and for the runner-up; None without picture.
         words: of a text or a title, in order.
-        notes: what could not be shown, and why.
+        notes: what could not be shown, and why, and what an uncalibrated score is worth.
         views: each part of an item that has several, in their order.
         deciding: place among ``views`` of the part that decides alone; None where all do.
     """

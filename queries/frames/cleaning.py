@@ -19,14 +19,20 @@ from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder
 from queries.audit.audit import WORTH_A_LOOK, AuditOptions
 from queries.audit.audit import audit as audit_labels
+from queries.deciding.settings import Settings
 from queries.duplicates.finding import find_duplicates
 from queries.duplicates.thresholds import picture_reader, thresholds
 from queries.frames.frame import SHOWN_ROWS, Frame
 from queries.frames.opened import Opened, counts_frame, sources_of
+from queries.teaching.calibrate import calibrate as calibrate_scores
 from queries.teaching.teach import teach as teach_labels
 
 _LIKE_SHOWN = ("group", "title", "item_id", "kind", "similarity", "kept")
 _WRONG_SHOWN = ("title", "item_id", "typed", "label", "wrong_probability")
+_CALIBRATED_SHOWN = ("items", "accuracy", "calibration_error", "exact_calibration_error_high")
+_CALIBRATED_TYPES = dict.fromkeys(
+    ("unknown_above", "min_score", "titled_min_score", "coverage"), pa.float64()
+) | {"more_items": pa.int64()}
 _TAUGHT_SHOWN = ("examples", "labels", "used", "zero_shot_log_loss", "log_loss")
 
 
@@ -143,6 +149,46 @@ class Cleaning(Opened):
         title = f"Taught catalog {self.options.catalog}"
         kinds = {"unknown_above": pa.float64()}
         return counts_frame(asdict(report), title=title, shown=_TAUGHT_SHOWN, kinds=kinds)
+
+    def calibrate(
+        self,
+        truth: str | None = None,
+        *,
+        file: str | Path | None = None,
+        unknown: Sequence[str] = (),
+        target_precision: float | None = None,
+        set_name: str = CATEGORY,
+    ) -> Frame:
+        """Fit scores to labelled items, as ``zeroshelf labels calibrate`` does.
+
+        Args:
+            truth: column of the items' metadata with labels; or
+            file: a CSV with the columns ``item_id`` and ``label_id``.
+            unknown: values that mean "none of the labels".
+            target_precision: also find the score from which so many labels are right.
+
+        Returns:
+            One row: items, accuracy, and what cross-validation on them says of the scores: the
+            calibration error, that of exact probabilities on as many items, whether it is
+            ``beyond_chance``, and the log loss of the best label, in nats, before and after.
+
+        Raises:
+            CatalogError: no labels, or no such catalog.
+            UsageError: not exactly one of truth and file, no such column, or too few items that
+                the labels were not taught by.
+        """
+        if (truth is None) == (file is None):
+            raise UsageError("calibrate takes exactly one of truth and file.")
+        path = None if file is None else Path(file)
+        settings = Settings(target_precision=target_precision)
+        with self._opened(set_name, write=True) as catalog:
+            report = calibrate_scores(
+                catalog, truth=truth, file=path, unknown=unknown, settings=settings
+            )
+        title = f"Calibrated catalog {self.options.catalog}"
+        return counts_frame(
+            report.facts(), title=title, shown=_CALIBRATED_SHOWN, kinds=_CALIBRATED_TYPES
+        )
 
     def remove(self, *item_ids: str, filter_expression: str = "") -> Frame:
         """Take items out, as ``zeroshelf remove`` does; what matches a filter unasked.

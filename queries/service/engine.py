@@ -310,7 +310,7 @@ class Engine:
             return await self._answers.submit([(*pair, question) for pair in pairs])
 
     async def is_calibrated(self, question: Question) -> bool:
-        """Whether the scores of a question's answers are probabilities, by labelled items.
+        """Whether the scores of a question's answers are calibrated on labelled items.
 
         Raises:
             CatalogError: the catalog has no labels.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +16,10 @@ from indexer.core.records import BoolArray, DoubleArray
 from indexer.jobs.adapt import current
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from queries.classify import active_labels, head_of
-from queries.deciding.calibrated_labels import store_labels
+from queries.deciding.calibrated_labels import store_held_out, store_labels
 from queries.deciding.calibration import items_for_precision
 from queries.deciding.predictor import Predictor
-from queries.deciding.predictor_fit import fit_predictor, scores_and_hits
+from queries.deciding.predictor_fit import fit_predictor, scores_and_hits, uncalibrated
 from queries.deciding.scorer_fit import (
     FEWEST_ITEMS,
     calibration_items,
@@ -27,6 +28,7 @@ from queries.deciding.scorer_fit import (
 )
 from queries.deciding.settings import Settings
 from queries.evaluation.metrics import expected_calibration_error
+from queries.teaching.held_out import HeldOut, held_out
 from queries.teaching.labelled import (
     MOST_STORED,
     SEED,
@@ -47,10 +49,10 @@ class CalibrateReport:
         titled_items: those of them that are scored by their titles too.
         accuracy: share of them whose best label is right.
         temperature: of the scores without titles, in units of the labels' own.
-        mean_score_before: of the best labels, titles included, before these items were
-            calibrated on: beside ``accuracy`` it says whether scores were too sure.
+        mean_score_before: of the best labels, titles included, by scores that no calibrating item
+            has a part in: beside ``accuracy`` it says whether they are too sure.
         calibration_error_before: expected calibration error of those scores.
-        calibration_error: the same after fitting.
+        held_out: of calibrated scores, by cross-validation.
         unknown_above: the unknown score beyond which an input is unknown; None: none is.
         min_score: to accept from for the target precision, without a title; None where
             none was asked for or none reaches it.
@@ -70,7 +72,7 @@ class CalibrateReport:
     temperature: float
     mean_score_before: float
     calibration_error_before: float
-    calibration_error: float
+    held_out: HeldOut
     unknown_above: float | None
     min_score: float | None
     titled_min_score: float | None
@@ -79,6 +81,22 @@ class CalibrateReport:
     unknown_items: int
     unknown_figures: UnknownFigures | None
     titled_unknown_figures: UnknownFigures | None
+
+    def facts(self) -> dict[str, Any]:
+        """Everything, as one row; the figures of held-out items among the others."""
+        values = asdict(self)
+        measured = values.pop("held_out")
+        return values | {
+            "mean_score": measured["mean_score"],
+            "calibration_error": measured["error"],
+            "exact_calibration_error": measured["exact_error"],
+            "exact_calibration_error_high": measured["exact_error_high"],
+            "beyond_chance": not self.held_out.is_exact,
+            "furthest_off": measured["off"],
+            "log_loss_before": measured["log_loss_before"],
+            "log_loss": measured["log_loss"],
+            "log_loss_deviation": measured["log_loss_deviation"],
+        }
 
 
 def calibrate(
@@ -120,15 +138,13 @@ def calibrate(
             "cross-validation gave when they were taught."
         )
     settings = settings or Settings()
-    mean_before, error_before = _figures(
-        # Without the target: before the first calibration there are no items to fit one to.
-        fit_predictor(catalog, head, replace(settings, target_precision=None)),
-        untaught,
-    )
     folder.save_calibrating(items)
     store_labels(folder, "calibrating", labels)
     store_unknown(folder, labelled, unknown)
     predictor = fit_predictor(catalog, head, settings, save=True)
+    scores_before, right_before = scores_and_hits(uncalibrated(predictor), untaught)
+    measured = held_out(predictor, untaught, scores_before, right_before)
+    store_held_out(folder, measured.error, is_exact=measured.is_exact)
     titled = untaught.titled if predictor.fusion is not None else untaught.take(())
     scores, right = scores_and_hits(predictor, untaught)
     return CalibrateReport(
@@ -136,9 +152,9 @@ def calibrate(
         titled_items=len(titled),
         accuracy=float(right.mean()),
         temperature=predictor.scorer.temperature * predictor.scorer.unit,
-        mean_score_before=mean_before,
-        calibration_error_before=error_before,
-        calibration_error=float(expected_calibration_error(scores, right)),
+        mean_score_before=float(scores_before.mean()),
+        calibration_error_before=float(expected_calibration_error(scores_before, right_before)),
+        held_out=measured,
         unknown_above=finite_or_none(predictor.unknown_above),
         more_items=_more_items(predictor, scores, right),
         unknown_items=count_unknown(folder),
@@ -146,12 +162,6 @@ def calibrate(
         titled_unknown_figures=unknown_figures(catalog, predictor, titled=True),
         **_thresholds(predictor, untaught, scores),
     )
-
-
-def _figures(predictor: Predictor, items: LabelledItems) -> tuple[float, float]:
-    """The mean score of the best labels, and its expected calibration error."""
-    scores, right = scores_and_hits(predictor, items)
-    return float(scores.mean()), float(expected_calibration_error(scores, right))
 
 
 def _sample(items: LabelledItems | None) -> LabelledItems:

@@ -20,7 +20,12 @@ from indexer.core.parts import is_box_id
 from indexer.core.records import FloatArray, IndexArray
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.labels.measured import is_by_pixels
+from queries.classify import Classifier
+from queries.deciding.predictor import Predictor
+from queries.deciding.predictor_fit import with_titles
+from queries.deciding.question import ViewPooling
 from queries.deciding.scorer_fit import FEWEST_ITEMS
+from queries.deciding.views import Views, predict_items
 from queries.evaluation.truth import TruthLabels, text_of
 
 MOST_STORED = 5_000
@@ -79,23 +84,7 @@ def read_labelled(
         columns = ", ".join(sorted(keys)) or "none"
         raise UsageError(f"--truth {truth!r}: the items have no such column. They have: {columns}.")
     label_ids = _label_ids(catalog, values, truth, none_of)
-    _warn_of_boxes(catalog, ids)
     return LabelledItems(tuple(ids), label_ids, *_vectors(catalog, catalog_items.only(labelled)))
-
-
-def _warn_of_boxes(catalog: OpenCatalog, ids: Sequence[str]) -> None:
-    """Items with boxes are decided by their best part, and their mean vectors are used here."""
-    if not catalog.ledger.parts.exist:
-        return
-    parts = catalog.ledger.parts.rows_of(ids)
-    with_boxes = sum(any(is_box_id(row.row_id) for row in rows) for rows in parts.values())
-    if with_boxes:
-        _log.warning(
-            "%s of the labelled items have boxes. The mean of an item's parts is used here, and "
-            "categorize decides by its best part, so figures and probabilities hold "
-            "for --view-pooling mean: give categorize that option where they matter.",
-            f"{with_boxes:,}",
-        )
 
 
 def _described(
@@ -111,16 +100,36 @@ def _described(
 def _vectors(
     catalog: OpenCatalog, catalog_items: CatalogItems
 ) -> tuple[FloatArray, FloatArray | None]:
-    """float32 (n, d): the mean vectors of items, and those of their titles; None without any."""
+    """float32 (n, d): the vectors of items, and those of their titles; None without any.
+
+    As in ``categorize``, an item with boxes has the vector of its best part, by the labels as they
+    decide now, and any other the mean of its parts.
+    """
     archive = catalog.archive
+    has_boxes = catalog.ledger.parts.have_boxes
+    predictor = _current_predictor(catalog) if has_boxes else None
     none = np.empty((0, archive.width), dtype=np.float32)
     vectors, titles = [none], [none]
-    for items in catalog_items.with_vectors(catalog.folder.root):
-        vectors.append(mean_vectors(*items.views(archive.vectors(items.shard))))
+    for items in catalog_items.with_vectors(catalog.folder.root, with_ids=has_boxes):
+        views, starts = items.views(archive.vectors(items.shard))
         of_shard = archive.title_vectors(items.shard)
-        titles.append(np.zeros_like(vectors[-1]) if of_shard is None else of_shard[items.rows])
+        own_titles = None if of_shard is None else of_shard[items.rows]
+        if predictor is None:
+            vectors.append(mean_vectors(views, starts))
+        else:
+            row_ids = archive.table(items.shard, ["item_id"]).column("item_id").take(items.rows)
+            are_boxes = np.array(list(map(is_box_id, items.view_ids(row_ids))))
+            parts = Views(vectors=views, starts=starts, titles=own_titles, are_boxes=are_boxes)
+            decided = predict_items(predictor, parts, pooling=ViewPooling.AUTO, limit=1)
+            vectors.append(decided.vectors)
+        titles.append(np.zeros_like(vectors[-1]) if own_titles is None else own_titles)
     title_vectors = np.concatenate(titles)
     return np.concatenate(vectors), title_vectors if title_vectors.any() else None
+
+
+def _current_predictor(catalog: OpenCatalog) -> Predictor:
+    """What decides on the catalog's items by default."""
+    return with_titles(catalog, Classifier(catalog, by_search=False).predictor)
 
 
 def _label_ids(

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from shell import Shell
 
+from indexer.catalog.item_vectors import vectors_of_items
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.boxes import overlaps
 from pocket.drawing import draw, product_type
@@ -241,19 +242,21 @@ def test_the_best_box_decides_on_a_scene(
     assert "part_id" not in (scenes.folder / "mean.csv").read_text().splitlines()[0]
 
 
-def test_labelled_items_with_boxes_are_told(
-    scenes: Shell, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Their means teach and calibrate; items without boxes are not told."""
+def test_labelled_items_with_boxes_have_the_vector_of_the_part_that_decides(scenes: Shell) -> None:
+    """Teaching and calibrating see what categorize sees; items without boxes have their mean."""
     scenes("ingest", "scenes", "--objects")
     file = scenes.folder / "truth.csv"
-    options = CatalogOptions(data_dir=scenes.folder / ".zeroshelf")
-    for name, told in (("mug-red.png", False), ("scene.png", True)):
-        file.write_text(f"item_id,label_id\n{name},mug\n")
-        caplog.clear()
-        with open_catalog(options) as catalog:
-            assert read_labelled(catalog, file=file).item_ids == (name,)
-        assert ("1 of the labelled items have boxes" in caplog.text) == told
+    file.write_text("item_id,label_id\nmug-red.png,mug\nscene.png,mug\n")
+    (answer,) = scenes.json("classify", "--item", "scene.png")
+    with open_catalog(CatalogOptions(data_dir=scenes.folder / ".zeroshelf")) as catalog:
+        labelled = read_labelled(catalog, file=file)
+        stored = vectors_of_items(catalog.archive, catalog.ledger.parts, labelled.item_ids)
+    by_id = dict(zip(labelled.item_ids, labelled.vectors, strict=True))
+    scene = stored["scene.png"]
+    place = [row.row_id for row in scene.rows].index(answer[0]["part_id"])
+    assert place > 0
+    np.testing.assert_array_equal(by_id["scene.png"], scene.views[place])
+    np.testing.assert_allclose(by_id["mug-red.png"], stored["mug-red.png"].mean, atol=1e-6)
 
 
 def test_boxes_make_no_look_alikes(scenes: Shell) -> None:

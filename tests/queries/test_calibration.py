@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queries.deciding.calibration import (
+    RIGHT_OF_ACCEPTED,
     STATUSES,
+    UNCALIBRATED,
     Status,
     balanced_threshold,
     items_for_precision,
@@ -149,3 +152,15 @@ def test_a_few_lucky_items_set_no_threshold() -> None:
     known = np.repeat([0.1, 0.3], 20)
     assert balanced_threshold(known, np.repeat([0.2, 0.9], [8, 2])) == math.inf
     assert balanced_threshold(known, np.repeat([0.2, 0.9], [8, 4])) == 0.3
+
+
+def test_what_accepted_is_worth_stands_in_the_docs() -> None:
+    """The sentence and the page have the same mean and range, and the page every share."""
+    shares = list(RIGHT_OF_ACCEPTED.values())
+    range_told = f"from {min(shares):.0%} to {max(shares):.0%}"
+    page = (Path(__file__).parents[2] / "docs" / "trust.md").read_text(encoding="utf-8")
+    for text in (UNCALIBRATED, page):
+        assert f"about {np.mean(shares):.0%} " in text
+        assert range_told in text
+    for share in shares:
+        assert f"| {share:.1%} |" in page

@@ -153,6 +153,13 @@ def test_a_catalog_is_taught_and_items_are_removed(folder: Path) -> None:
     assert isinstance(report["used"], bool)
     with pytest.raises(UsageError, match="exactly one"):
         catalog.teach()
+    (found,) = catalog.calibrate("typed", target_precision=0.6).table.to_pylist()
+    assert found["items"] == 21
+    assert isinstance(found["beyond_chance"], bool)
+    assert 0 <= found["calibration_error"] <= 1
+    assert found["more_items"] is None or found["min_score"] is None
+    with pytest.raises(UsageError, match="exactly one"):
+        catalog.calibrate()
     (counts,) = catalog.remove("copy").table.to_pylist()
     assert counts["removed"] == 1
     (counts,) = catalog.remove(filter_expression='metadata["typed"] == "mug"').table.to_pylist()

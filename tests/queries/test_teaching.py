@@ -29,6 +29,7 @@ from queries.deciding import scorer_fit
 from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 from queries.teaching.calibrate import CalibrateReport, calibrate
+from queries.teaching.held_out import HeldOut, Slice, cross_validated
 from queries.teaching.teach import TeachReport, teach
 
 LABELS = 4
@@ -236,14 +237,34 @@ def test_calibration_makes_scores_probabilities(options: CatalogOptions) -> None
 
 
 def test_calibration_tells_how_scores_were_before(options: CatalogOptions) -> None:
-    """The figures before are those of the table that the uncalibrated catalog gives."""
-    before = table_of(options)
-    scores = np.array(before["score"])
+    """The figures before are those of the uncalibrated table, also in a second calibration."""
+    scores = np.array(table_of(options)["score"])
     report = calibrated(options, write_truth(options.data_dir, range(ITEMS)))
     assert report.mean_score_before == pytest.approx(scores.mean(), abs=1e-4)
-    assert report.calibration_error < report.calibration_error_before
-    again = calibrated(options, write_truth(options.data_dir, range(ITEMS)))
-    assert again.calibration_error_before == pytest.approx(report.calibration_error, abs=1e-6)
+    assert report.held_out.error < report.calibration_error_before
+    assert calibrated(options, write_truth(options.data_dir, range(ITEMS))) == report
+
+
+def test_held_out_scores_are_by_the_other_items(options: CatalogOptions) -> None:
+    """Each tenth is scored by a temperature that its own items have no part in."""
+    calibrated(options, write_truth(options.data_dir, range(ITEMS)))
+    with open_catalog(options) as catalog:
+        predictor = Classifier(catalog).predictor
+        items = LabelledFolder(catalog.folder.labels).calibrating()
+    assert items is not None
+    scores, _ = cross_validated(predictor, items)
+    others = np.flatnonzero(np.arange(len(items)) != 3)
+    # What one item is called changes its own score as little as that of its fold's others.
+    fooled = replace(
+        items,
+        label_ids=tuple(
+            "l1" if row == 3 and name != "l1" else "l2" if row == 3 else name
+            for row, name in enumerate(items.label_ids)
+        ),
+    )
+    moved = cross_validated(predictor, fooled)[0]
+    assert moved[3] == scores[3]
+    assert (moved[others] != scores[others]).sum() >= ITEMS * 0.8
 
 
 def test_scores_are_blamed_by_what_they_were(options: CatalogOptions) -> None:
@@ -258,8 +279,28 @@ def test_scores_are_blamed_by_what_they_were(options: CatalogOptions) -> None:
         for gap in (-0.01, 0.2, -0.2)
     ]
     assert "neither too cautious nor too sure" in told[0]
-    assert "were too sure" in told[1]
-    assert "were too cautious" in told[2]
+    assert "are too sure" in told[1]
+    assert "are too cautious" in told[2]
+
+
+def test_scores_are_called_probabilities_only_where_nothing_is_off(
+    options: CatalogOptions,
+) -> None:
+    """By the error of all held-out items, and by that of the slice that is furthest off."""
+    report = calibrated(options, write_truth(options.data_dir, range(ITEMS)))
+    fine = replace(report.held_out, error=0.05, exact_error_high=0.06, off=None)
+    off = Slice(name="without a title", items=31, mean_score=0.9, accuracy=0.4)
+
+    def told(measured: HeldOut) -> str:
+        return " ".join(of_calibration(replace(report, held_out=measured), None))
+
+    assert "probabilities as far as 160 items can tell" in told(fine)
+    for measured in (replace(fine, error=0.07), replace(fine, off=off)):
+        assert "not probabilities yet" in told(measured)
+        assert "as far as" not in told(measured)
+    assert "31 items without a title: a score of 90% on the mean, and 40% right" in told(
+        replace(fine, off=off)
+    )
 
 
 def test_a_target_precision_is_kept_on_the_items_it_came_from(options: CatalogOptions) -> None:

@@ -247,7 +247,7 @@ class ReviewQueue:
         reviewed: items of the chosen categories that people have looked at.
         expected_wrong: labels among ``total`` that are probably wrong: the sum of 1 - score.
         expected_errors: the same as a share of all items of the chosen categories.
-        calibrated: whether scores are probabilities, by labelled items.
+        calibrated: whether scores are calibrated on labelled items.
     """
 
     total: int

@@ -39,7 +39,7 @@ async function pictures(files, results) {
     const form = new FormData();
     for (const one of part) form.append("pictures", one, one.name || "pasted picture");
     const answer = await ask("/v1/classify", { method: "POST", form });
-    answer.results.forEach((one, place) => results.prepend(result(one, part[place])));
+    answer.results.forEach((one, place) => results.prepend(result(one, answer.calibrated, part[place])));
   }
   say(`${files.length} ${files.length === 1 ? "file is" : "files are"} labelled.`);
 }
@@ -50,12 +50,12 @@ async function texts(written, results) {
   for (let start = 0; start < lines.length; start += CHUNK) {
     const inputs = lines.slice(start, start + CHUNK).map((text) => ({ text }));
     const answer = await ask("/v1/classify", { method: "POST", json: { inputs } });
-    answer.results.forEach((one) => results.prepend(result(one)));
+    answer.results.forEach((one) => results.prepend(result(one, answer.calibrated)));
   }
   say(`${lines.length} ${lines.length === 1 ? "text is" : "texts are"} labelled.`);
 }
 
-function result(one, file) {
+function result(one, calibrated, file) {
   const best = one.predictions[0];
   const seen = element("div", { className: "seen" });
   let image = null;
@@ -71,18 +71,19 @@ function result(one, file) {
     best ? badge(best.status) : element("span", { className: "error" }, one.error)));
   return element("article", { className: "result", "aria-label": one.input }, seen,
     best ? bars(one.predictions) : null,
-    best ? element("p", { className: "small dim" }, why(one)) : null,
+    best ? element("p", { className: "small dim" }, why(one, calibrated)) : null,
     best ? explainable(file ? { file } : { text: one.input }, image) : null);
 }
 
 // What the verdict rests on, in words.
-function why(one) {
+function why(one, calibrated) {
   const [best, next] = one.predictions;
   const margin = next ? ` ${next.label} is next, ${Math.round((best.score - next.score) * 100)} points behind.` : "";
   const said = {
-    accepted: `Sure enough to accept as ${best.label}.`,
-    review: `${best.label} is likeliest, but not sure enough: somebody should look.`,
+    accepted: `Accepted as ${best.label}: its score reaches the threshold.`,
+    review: `${best.label} is likeliest, but its score is below the threshold: somebody should look.`,
     unknown: "It looks like none of the labels.",
   }[best.status];
-  return `${said}${margin} Cosine to the label ${best.similarity.toFixed(2)}.`;
+  const told = calibrated ? "" : " Scores are not calibrated: they do not say how many are right.";
+  return `${said}${margin} Cosine to the label ${best.similarity.toFixed(2)}.${told}`;
 }

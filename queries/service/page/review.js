@@ -104,7 +104,7 @@ export function show(view, { onCount, query }) {
       element("details", { open: details?.open ?? false }, element("summary", {}, "How is this computed?"),
         element("p", { className: "small dim" }, "A label with the probability p is wrong with 1 − p. The sum of that over all labels of your choice that nobody "
           + `has looked at is the number of errors to expect in them: ${wrong.toFixed(2)} among ${many(total)}, of which ${many(doubtful)} are not accepted. `,
-        calibrated ? "Scores are probabilities here: they were calibrated on labelled items."
+        calibrated ? "Scores are calibrated on labelled items here; zeroshelf categorize says how far they were off."
           : "Scores are not calibrated here, so the number is a rough one: run zeroshelf labels calibrate with labelled items, such as the exported corrections, and categorize again.")));
     if (set !== "category" || counted === doubtful) return;
     counted = doubtful;

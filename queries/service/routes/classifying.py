@@ -66,7 +66,10 @@ async def _labelled(
             "No input can be used",
             "; ".join(value.error for value in embedded),
         )
-    return ClassifyResponse(results=await _answers(engine, embedded, question))
+    return ClassifyResponse(
+        results=await _answers(engine, embedded, question),
+        calibrated=await engine.is_calibrated(question),
+    )
 
 
 async def _answers(

@@ -144,3 +144,7 @@ class ClassifyResponse(Wire):
     """A result for each input, in their order."""
 
     results: list[Classified]
+    calibrated: bool = Field(
+        description="Whether scores are calibrated on labelled items (``labels calibrate``). "
+        "Where they are not, a score and the status accepted promise no share of right labels."
+    )

@@ -46,7 +46,7 @@ class ReviewResponse(Wire):
         description="The same as a share of all items of the chosen categories."
     )
     calibrated: bool = Field(
-        description="Whether scores are probabilities by labelled items (``labels calibrate``)."
+        description="Whether scores are calibrated on labelled items (``labels calibrate``)."
     )
     items: list[DoubtOut]
 
