@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -18,7 +18,7 @@ from indexer.core.label_sets import CATEGORY
 from queries.service.keys import Scope
 from queries.service.schemas.classifying import ClassifyOptions, UploadOptions
 from queries.service.schemas.explaining import ExplainOptions
-from queries.service.schemas.reviewing import VerdictIn
+from queries.service.schemas.reviewing import ReviewStatus, VerdictIn, WithdrawRequest
 from queries.service.schemas.searching import SearchRequest
 from queries.service.schemas.wire import Input, SetName, Wire
 
@@ -82,6 +82,13 @@ class ReviewTool(CatalogTool):
 
     limit: int = Field(default=10, ge=1, le=100)
     offset: int = Field(default=0, ge=0)
+    category: list[Annotated[str, Field(max_length=512)]] = Field(
+        default=[],
+        max_length=100,
+        description="Only items of these labels, by id, name or path, a branch with all below it; "
+        "'' is no label.",
+    )
+    status: list[ReviewStatus] = Field(default=[], description="Only items of these statuses.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,12 +177,17 @@ def _explain(call: ExplainTool) -> RouteRequest:
 
 
 def _get(path: str) -> Callable[[BaseModel], RouteRequest]:
-    return lambda call: RouteRequest(method="GET", path=path, query=call.model_dump())
+    return lambda call: RouteRequest(method="GET", path=path, query=call.model_dump(mode="json"))
 
 
 def _verdict(call: VerdictIn) -> RouteRequest:
     content = call.model_dump(mode="json", exclude_unset=True)
     return RouteRequest(method="POST", path="/v1/review", content=content)
+
+
+def _withdrawal(call: WithdrawRequest) -> RouteRequest:
+    content = call.model_dump(mode="json", exclude_unset=True)
+    return RouteRequest(method="POST", path="/v1/review/withdraw", content=content)
 
 
 def _read(picture: str) -> tuple[str, bytes]:
@@ -227,7 +239,7 @@ TOOLS = (
     Tool(
         name="review",
         description="Items whose label a person should look at, the most useful first, with the "
-        "labels that they could have.",
+        "labels that they could have; of some categories or statuses only, where these are given.",
         arguments=ReviewTool,
         scope=Scope.READ,
         request=_get("/v1/review"),
@@ -238,6 +250,15 @@ TOOLS = (
         arguments=VerdictIn,
         scope=Scope.WRITE,
         request=_verdict,
+    ),
+    Tool(
+        name="undo_verdict",
+        description="Take back the newest verdict on items: each has again the label that it had "
+        "before. With the time that the verdict was answered with, only that one is taken back. It "
+        "changes the catalog.",
+        arguments=WithdrawRequest,
+        scope=Scope.WRITE,
+        request=_withdrawal,
     ),
 )
 """All tools, in the order in which an agent sees them."""

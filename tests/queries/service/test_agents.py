@@ -124,3 +124,60 @@ def test_a_verdict_needs_the_scope_to_write(options: CatalogOptions, tmp_path: P
         return {hit["item_id"]: str(hit["label_id"]) for hit in answer["hits"]}["mug-red.png"]
 
     asked(options, ask, Scope.WRITE)
+
+
+def test_the_review_tool_takes_the_filters_of_its_route(
+    options: CatalogOptions, tmp_path: Path
+) -> None:
+    """A label, no label, a status; what is none of these is refused with what there is."""
+    decide(options, tmp_path)
+
+    async def ask(client: Client) -> None:
+        async def total(**arguments: Any) -> int:
+            answer = await client.call_tool("review", arguments)
+            assert not answer.is_error, answer.content
+            return int(answer.structured_content["total"])  # type: ignore[index]
+
+        everything = await total()
+        mugs = await total(category=["mug"])
+        assert 0 < mugs < everything
+        assert await total(category=["mug", "guitar"]) > mugs
+        statuses = ["accepted", "review", "unknown", "not_visible"]
+        counts = [await total(status=[status]) for status in statuses]
+        assert sum(counts) == await total(status=statuses) == everything
+        refused = await client.call_tool("review", {"status": ["good"]})
+        assert refused.is_error
+        assert "'accepted'" in str(refused.content)
+        unknown = await client.call_tool("review", {"category": ["mugg"]})
+        assert unknown.is_error
+        assert "mug" in str(unknown.content)
+
+    asked(options, ask)
+
+
+def test_a_verdict_is_taken_back(options: CatalogOptions, tmp_path: Path) -> None:
+    """By its own time, with the scope to write alone; then the item waits for a review again."""
+    decide(options, tmp_path)
+
+    async def ask(client: Client) -> None:
+        async def told(name: str, **arguments: Any) -> Any:
+            return (await client.call_tool(name, arguments)).structured_content
+
+        before = (await told("review"))["total"]
+        given = await told("give_verdict", item_id="mug-red.png", verdict="rejected")
+        assert (await told("review"))["total"] == before - 1
+        other = await told("undo_verdict", verdicts=[{"item_id": "mug-red.png", "time": "never"}])
+        assert other["results"][0]["error"]
+        assert (await told("review"))["total"] == before - 1
+        verdicts = [{"item_id": "mug-red.png", "time": given["time"]}]
+        undone = await told("undo_verdict", verdicts=verdicts)
+        assert [result["error"] for result in undone["results"]] == [None]
+        assert (await told("review"))["total"] == before
+
+    asked(options, ask, Scope.WRITE)
+
+    async def read_only(client: Client) -> None:
+        refused = await client.call_tool("undo_verdict", {"verdicts": [{"item_id": "mug-red.png"}]})
+        assert refused.is_error
+
+    asked(options, read_only)
