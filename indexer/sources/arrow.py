@@ -9,6 +9,7 @@ from typing import Any
 
 from indexer.core.errors import SourceError
 from indexer.sources import addresses
+from indexer.sources.class_labels import class_features
 from indexer.sources.columnar import BATCH_BYTES, BATCH_ROWS, ColumnarTable, row_values
 from indexer.sources.tables import Row, cut_short
 
@@ -34,11 +35,12 @@ class ArrowTable(ColumnarTable):
         import pyarrow as pa
 
         number = 0
-        with self._batches() as (_, batches):
+        with self._batches() as (schema, batches):
+            classes = class_features(schema)
             try:
                 for batch in batches:
                     for batch_slice in _parts(batch):
-                        yield from row_values(batch_slice, number)
+                        yield from row_values(batch_slice, number, classes)
                         number += batch_slice.num_rows
             except (pa.ArrowException, OSError) as error:
                 yield cut_short(number + 1, error)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from indexer.core.column_types import ColumnType
 from indexer.sources.arrow_types import column_type, plain
+from indexer.sources.class_labels import Feature, class_features, names_of, with_names
 from indexer.sources.columns import Convert, Example, Survey, TypeExamples, converter
 from indexer.sources.tables import Row
 
@@ -37,6 +39,11 @@ class ColumnarTable(ABC):
         """Names of the top-level columns."""
         return list(self.schema().names)
 
+    def class_names(self) -> dict[str, list[str]]:
+        """The columns whose numbers stand for classes, with the names that rows have instead."""
+        features = class_features(self.schema())
+        return {column: names for column in features if (names := names_of(features[column]))}
+
     def picture_columns(self) -> list[str]:
         """Columns whose type can hold pictures: bytes, alone or with a path."""
         return [field.name for field in self.schema() if _holds_bytes(field.type)]
@@ -44,9 +51,13 @@ class ColumnarTable(ABC):
     def survey(self, skipped: frozenset[str]) -> Survey:
         """Types of the columns, by the schema."""
         columns: dict[str, TypeExamples] = {}
+        classes = self.class_names()
         for field in self.schema():
             kind = None if field.name in skipped else column_type(field.type)
-            if kind is not None:
+            if kind is not None and field.name in classes:
+                example = Example(table=self.address, row=0, value="ClassLabel")
+                columns[field.name] = {ColumnType.TEXT: example}
+            elif kind is not None:
                 columns[field.name] = {kind: Example(table=self.address, row=0, value=field.type)}
         return Survey(rows=self.row_count(), columns=columns)
 
@@ -55,28 +66,41 @@ class ColumnarTable(ABC):
         return converter(kind, column)
 
 
-def row_values(batch: Any, rows_before: int) -> list[Row]:
+def row_values(
+    batch: Any, rows_before: int, classes: Mapping[str, Feature] = MappingProxyType({})
+) -> list[Row]:
     """Rows of one record batch; a value without a Python type fails only its own row.
 
     Args:
         rows_before: rows before the batch.
+        classes: columns whose numbers stand for names, as ``class_features`` gives them.
     """
     batch = plain(batch)
     try:
-        return [
-            Row(number=number, values=values)
-            for number, values in enumerate(batch.to_pylist(), rows_before + 1)
-        ]
+        rows = list(enumerate(batch.to_pylist(), rows_before + 1))
     except (ValueError, OverflowError):
         return [
-            _row(batch.slice(place, 1), rows_before + place + 1) for place in range(batch.num_rows)
+            _row(batch.slice(place, 1), rows_before + place + 1, classes)
+            for place in range(batch.num_rows)
         ]
+    return [_named(number, values, classes) for number, values in rows]
 
 
-def _row(batch: Any, number: int) -> Row:
+def _named(number: int, values: dict[str, Any], classes: Mapping[str, Feature]) -> Row:
+    """A row with the names of its classes."""
+    for column, feature in classes.items():
+        try:
+            values[column] = with_names(values.get(column), feature)
+        except ValueError as error:
+            problem = f"the column {column!r} has {error}, and no name for it; correct it"
+            return Row(number=number, values=None, problem=problem)
+    return Row(number=number, values=values)
+
+
+def _row(batch: Any, number: int, classes: Mapping[str, Feature]) -> Row:
     """The one row of a batch."""
     try:
-        return Row(number=number, values=batch.to_pylist()[0])
+        return _named(number, batch.to_pylist()[0], classes)
     except UnicodeDecodeError:
         return Row(number=number, values=None, problem="a text is not UTF-8")
     except (ValueError, OverflowError) as error:

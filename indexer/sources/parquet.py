@@ -9,6 +9,7 @@ from typing import Any
 
 from indexer.core.errors import SourceError
 from indexer.sources import addresses
+from indexer.sources.class_labels import class_features
 from indexer.sources.columnar import BATCH_BYTES, BATCH_ROWS, ColumnarTable, row_values
 from indexer.sources.tables import Row, cut_short
 
@@ -36,9 +37,10 @@ class ParquetTable(ColumnarTable):
 
         number = 0
         with self._file() as file:
+            classes = class_features(file.schema_arrow)
             try:
                 for batch in file.iter_batches(batch_size=self._batch_rows(file)):
-                    yield from row_values(batch, number)
+                    yield from row_values(batch, number, classes)
                     number += batch.num_rows
             except (pa.ArrowException, OSError) as error:
                 yield cut_short(number + 1, error)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Sequence
 
 from indexer.core.column_types import ColumnType
 from indexer.core.errors import SourceError
 from indexer.sources.chained import ChainedSource
+from indexer.sources.columnar import ColumnarTable
 from indexer.sources.columns import Example, Survey, resolve_types, type_of
 from indexer.sources.described import ImageFolderSource
 from indexer.sources.jsonl import JsonlTable
 from indexer.sources.options import TableOptions
 from indexer.sources.table import TableSource
+
+_log = logging.getLogger(__name__)
 
 
 def assign_types(source: ChainedSource, options: TableOptions) -> dict[str, ColumnType]:
@@ -32,7 +36,29 @@ def assign_types(source: ChainedSource, options: TableOptions) -> dict[str, Colu
     types |= {name: kind for name, kind in options.known_types.items() if name not in types}
     for table in tables:
         table.types.update(types)
+    _tell_classes(tables, options)
     return types
+
+
+def _tell_classes(tables: Sequence[TableSource], options: TableOptions) -> None:
+    """Say once which columns have names of classes in the place of the file's numbers."""
+    told: dict[str, list[str]] = {}
+    for table in tables:
+        if isinstance(table.table, ColumnarTable):
+            told |= {
+                column: names
+                for column, names in table.table.class_names().items()
+                if options.is_metadata(column)
+            }
+    for column, names in told.items():
+        _log.warning(
+            "The numbers of the column %r stand for %s class%s of a data set: items have the "
+            "names, such as %r.",
+            column,
+            f"{len(names):,}",
+            "" if len(names) == 1 else "es",
+            names[0],
+        )
 
 
 def _tables(source: ChainedSource) -> Iterator[TableSource]:
