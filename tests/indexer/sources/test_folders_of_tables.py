@@ -234,6 +234,55 @@ def test_a_saved_dataset(tmp_path: Path) -> None:
         ]
 
 
+def test_classes_of_datasets_are_names(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As ``datasets`` shows them, in lists and structs too; -1 is none; that is told once."""
+    kind = datasets.ClassLabel(names=["mug", "shoe"])
+    features = datasets.Features(
+        {
+            "image": datasets.Image(),
+            "kind": kind,
+            "tags": datasets.Sequence(kind),
+            "seen": {"best": kind, "sure": datasets.Value("bool")},
+            "count": datasets.Value("int64"),
+        }
+    )
+    rows = [
+        {"kind": 1, "tags": [0, 1], "seen": {"best": 0, "sure": True}, "count": 1},
+        {"kind": -1, "tags": [], "seen": None, "count": 0},
+        {"kind": None, "tags": [-1], "seen": {"best": None, "sure": None}, "count": None},
+    ]
+    pictures = [{"image": {"bytes": picture_of(n), "path": None}} for n in range(3)]
+    made = datasets.Dataset.from_list(
+        [picture | row for picture, row in zip(pictures, rows, strict=True)], features=features
+    )
+    made.save_to_disk(tmp_path / "saved", num_shards=2)
+    made.to_parquet(str(tmp_path / "made.parquet"))
+    for source in (tmp_path / "saved", tmp_path / "made.parquet"):
+        caplog.clear()
+        found = [item.metadata for item in items_of(source)]
+        assert [row.get("kind") for row in found] == ["shoe", None, None]
+        assert [row["tags"] for row in found] == [["mug", "shoe"], [], [None]]
+        assert found[0]["seen"] == {"best": "mug", "sure": True}
+        assert [row.get("count") for row in found] == [1, 0, None]
+        told = [record.getMessage() for record in caplog.records]
+        assert sum("'kind' stand for 2 classes" in message for message in told) == 1
+
+
+def test_a_number_without_a_class_is_a_dead_letter(tmp_path: Path) -> None:
+    """The other rows are read; the names are right in a catalog's type, too."""
+    features = {"image": {"_type": "Image"}, "kind": {"names": ["mug"], "_type": "ClassLabel"}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    table = pa.table({"image": [picture_of(0), picture_of(1)], "kind": [0, 7]})
+    pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "t.parquet")
+    source = open_sources([str(tmp_path / "t.parquet")])
+    assert source.column_types["kind"] == "text"
+    first, second = source
+    assert isinstance(first, Item)
+    assert first.metadata["kind"] == "mug"
+    assert isinstance(second, Failure)
+    assert "the column 'kind' has class 7 of 1, and no name for it" in second.message
+
+
 def test_a_saved_dataset_of_splits(tmp_path: Path) -> None:
     """A DatasetDict gives each split's rows its name, and ids of their own."""
     folder = tmp_path / "saved"
