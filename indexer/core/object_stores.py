@@ -8,6 +8,7 @@ not the job.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import re
 import shutil
@@ -18,6 +19,7 @@ from typing import IO, Any
 
 from indexer.core.durable import written_aside
 from indexer.core.errors import UsageError, first_line
+from indexer.core.hashing import file_sha256
 
 _NO_CREDENTIALS = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; FSSPEC_S3_ANON=true reads a "
@@ -202,6 +204,13 @@ class StoredFolder:
             return (self._path / name).read_bytes()
         with self._reached():
             return bytes(self._files.cat_file(f"{self._root}/{name}"))
+
+    def sha256(self, name: str) -> str:
+        """Hex digest of a file's content, which is read piece by piece."""
+        if self._path is not None:
+            return file_sha256(self._path / name)
+        with self._reached(), self._files.open(f"{self._root}/{name}", "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
 
     def remove(self, name: str) -> None:
         """Delete a file."""

@@ -71,9 +71,10 @@ def backup(options: CatalogOptions, to: str, watch: Watch = Watch()) -> BackupRe
         to: a folder, or an address such as ``s3://bucket/backups/shop``.
 
     Raises:
-        CatalogError: there is no such catalog, it is being written to, or the backup there is
-            of another catalog.
-        UsageError: the address can't be written to, or lies in the catalog's own folder.
+        UnknownCatalogError: there is no such catalog.
+        CatalogError: it is being written to.
+        UsageError: the address can't be written to, lies in the catalog's own folder, or holds a
+            backup of another catalog.
     """
     folder = options.folder
     folder.fingerprint()  # there is such a catalog
@@ -122,15 +123,15 @@ def _require_same(record: dict[str, Any], name: str, identity: Path, address: st
     """Check that a backup is of this catalog, by its name and its id.
 
     Raises:
-        CatalogError: it is of another one, whose contents would be dropped.
+        UsageError: it is of another one, whose contents would be dropped.
     """
     if record["catalog"] != name:
-        raise CatalogError(
+        raise UsageError(
             f"{address} holds a backup of catalog {record['catalog']!r}: name another folder."
         )
     own = identity.read_text(encoding="utf-8") if identity.exists() else None
     if record.get("id", own) != own:
-        raise CatalogError(
+        raise UsageError(
             f"{address} holds a backup of another catalog that is named {name!r}, made "
             f"{record.get('time', 'at an unknown time')}: name another folder."
         )
@@ -146,16 +147,11 @@ def restore(options: CatalogOptions, source: str, watch: Watch = Watch()) -> Siz
         Items and rows in the database.
 
     Raises:
-        CatalogError: there is a catalog of this name, no backup, or a damaged one.
-        UsageError: the address can't be read.
+        UsageError: there is a catalog of this name, no backup, or the address can't be read.
+        CatalogError: the backup is damaged.
     """
     folder = options.folder
-    if "://" not in source and not Path(source).is_dir():
-        raise CatalogError(f"{source} holds no backup: there is no such folder. Check the address.")
-    origin = StoredFolder(source)
-    if RECORD not in origin.names():
-        raise CatalogError(f"{source} holds no backup: there is no {RECORD}. Check the address.")
-    files = _record(origin)["files"]
+    files = _record_at(source)["files"]
     stamp = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
     if not folder.exists():
         aside = options.data_dir / "restoring" / folder.name
@@ -172,13 +168,77 @@ def restore(options: CatalogOptions, source: str, watch: Watch = Watch()) -> Siz
         aside.rename(folder.root)
     unfinished = folder.root / _UNFINISHED
     if not unfinished.exists() or unfinished.read_text(encoding="utf-8") != stamp:
-        raise CatalogError(
+        raise UsageError(
             f"there is a catalog {folder.name!r} in {str(options.data_dir)!r}: give another "
             "--catalog, or another --data-dir."
         )
     size = rebuild(options, watch=watch)
     unfinished.unlink()
     return size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupCheck:
+    """What lies in a backup, compared with its list of files.
+
+    Attributes:
+        catalog: that it is of.
+        time: when it was made; empty in those of earlier versions.
+        files: of the catalog.
+        contents: that were read; files with the same content share one.
+        size: bytes of these.
+        damaged: files of the catalog whose content is another one, with the name of that content.
+        missing: files of the catalog whose content is not there, likewise.
+        unneeded: contents that no file has; the next backup drops them.
+    """
+
+    catalog: str
+    time: str
+    files: int
+    contents: int
+    size: int
+    damaged: dict[str, str]
+    missing: dict[str, str]
+    unneeded: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether ``restore`` would find all that it needs."""
+        return not self.damaged and not self.missing
+
+
+def check_backup(source: str, watch: Watch = Watch()) -> BackupCheck:
+    """Compare every content of a backup with its SHA-256; nothing is restored, or written.
+
+    Args:
+        source: what ``backup`` was given.
+
+    Raises:
+        UsageError: there is no backup, or the address can't be read.
+        CatalogError: the list of its files is damaged.
+    """
+    record = _record_at(source)
+    contents = StoredFolder(f"{source.rstrip('/')}/{CONTENTS}")
+    sizes, files = contents.sizes(), record["files"]
+    needed = dict.fromkeys(files.values())
+    present = [digest for digest in needed if digest in sizes]
+    watch.begin("Checking", len(present))
+    damaged = set()
+    for digest in present:
+        watch.check_stop()
+        if contents.sha256(digest) != digest:
+            damaged.add(digest)
+        watch.advance(1)
+    return BackupCheck(
+        catalog=record["catalog"],
+        time=record.get("time", ""),
+        files=len(files),
+        contents=len(present),
+        size=sum(sizes[digest] for digest in present),
+        damaged={name: digest for name, digest in files.items() if digest in damaged},
+        missing={name: digest for name, digest in files.items() if digest not in sizes},
+        unneeded=len(sizes.keys() - needed.keys()),
+    )
 
 
 def _copy_back(source: str, files: dict[str, str], to: Path, watch: Watch) -> None:
@@ -233,6 +293,21 @@ def _still(file: Path, scratch: Path) -> Path:
     with closing(sqlite3.connect(file)) as original, closing(sqlite3.connect(copy)) as target:
         original.backup(target)
     return copy
+
+
+def _record_at(source: str) -> dict[str, Any]:
+    """What the backup at an address holds.
+
+    Raises:
+        UsageError: there is none, or the address can't be read.
+        CatalogError: as ``_record``.
+    """
+    if "://" not in source and not Path(source).is_dir():
+        raise UsageError(f"{source} holds no backup: there is no such folder. Check the address.")
+    origin = StoredFolder(source)
+    if RECORD not in origin.names():
+        raise UsageError(f"{source} holds no backup: there is no {RECORD}. Check the address.")
+    return _record(origin)
 
 
 def _record(folder: StoredFolder) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from catalogs import add_items, make_catalog
+from shell import Shell
 
 from indexer.catalog.opening import CatalogOptions
 from indexer.core.errors import CatalogError, UsageError
@@ -19,7 +20,7 @@ from indexer.core.object_stores import StoredFolder
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.jobs import backup as backup_job
-from indexer.jobs.backup import backup, restore
+from indexer.jobs.backup import backup, check_backup, restore
 from indexer.jobs.rebuild import compare
 
 VECTORS: FloatArray = normalise(np.random.default_rng(0).normal(size=(6, 8)))
@@ -109,11 +110,11 @@ def test_a_restore_that_was_killed_while_the_database_is_filled_goes_on(
             restore(restored, str(saved))
     add_items(options, -VECTORS, prefix="later")
     backup(options, f"{saved}-later")
-    with pytest.raises(CatalogError, match="there is a catalog"):
+    with pytest.raises(UsageError, match="there is a catalog"):
         restore(restored, f"{saved}-later")
     assert restore(restored, str(saved)).items == 6
     assert compare(restored, all_vectors=True).equal
-    with pytest.raises(CatalogError, match="there is a catalog"):
+    with pytest.raises(UsageError, match="there is a catalog"):
         restore(restored, str(saved))
 
 
@@ -180,7 +181,7 @@ def test_places_that_can_hold_no_backup_are_told(
     """The catalog's own folder, and a misspelt one, which is not made."""
     with pytest.raises(UsageError, match="lies in the folder of catalog"):
         backup(options, str(options.folder.root / "backup"))
-    with pytest.raises(CatalogError, match="there is no such folder"):
+    with pytest.raises(UsageError, match="there is no such folder"):
         restore(restored, str(tmp_path / "misspelt"))
     assert not (tmp_path / "misspelt").exists()
 
@@ -192,9 +193,62 @@ def test_another_catalog_of_the_same_name_leaves_the_backup_alone(
     other = make_catalog(tmp_path / "other", -VECTORS, VECTORS[:2])
     assert other.folder.name == options.folder.name
     before = (saved / "backup.json").read_bytes()
-    with pytest.raises(CatalogError, match="of another catalog that is named"):
+    with pytest.raises(UsageError, match="of another catalog that is named"):
         backup(other, str(saved))
     assert (saved / "backup.json").read_bytes() == before
     restore(restored, str(saved))
     assert compare(restored).equal
     assert backup(restored, str(saved)).dropped == 0
+
+
+def test_a_backup_is_checked_without_restoring(
+    options: CatalogOptions, restored: CatalogOptions, saved: Path
+) -> None:
+    """Wrong bytes of the right size, and a content that is gone, are found with their files."""
+    whole = check_backup(str(saved))
+    record = json.loads((saved / "backup.json").read_text())
+    assert whole.is_whole
+    assert (whole.catalog, whole.time, whole.files) == (
+        "catalog",
+        record["time"],
+        len(record["files"]),
+    )
+    sizes = [file.stat().st_size for file in (saved / "files").iterdir()]
+    assert (whole.contents, whole.size) == (len(sizes), sum(sizes))
+    shard, labels = content_of(saved, "items-00000001.parquet"), content_of(saved, "catalog.json")
+    shard.write_bytes(bytes(shard.stat().st_size))
+    labels.unlink()
+    (saved / "files" / ("0" * 64)).write_bytes(b"left over")
+    before = {path: path.read_bytes() for path in saved.rglob("*") if path.is_file()}
+    checked = check_backup(str(saved))
+    assert not checked.is_whole
+    assert {name for name, digest in record["files"].items() if digest == shard.name} == {
+        *checked.damaged
+    }
+    assert set(checked.missing.values()) == {labels.name}
+    assert checked.unneeded == 1
+    assert before == {path: path.read_bytes() for path in saved.rglob("*") if path.is_file()}
+    assert not restored.folder.root.exists()
+    shard.unlink()
+    assert backup(options, str(saved)).copied == 2
+    assert check_backup(str(saved)).is_whole
+
+
+def test_the_command_tells_what_a_backup_lacks(saved: Path, tmp_path: Path) -> None:
+    """In words and for machines, with exit code 1 and the remedy; without a catalog at hand."""
+    shell = Shell(tmp_path / "nowhere", in_process=True)
+    shell.folder.mkdir()
+    assert "all with the right checksum" in " ".join(
+        shell("backup", "--check", saved).stderr.split()
+    )
+    shard = content_of(saved, ".parquet")
+    shard.write_bytes(bytes(shard.stat().st_size))
+    told = shell("backup", "--check", saved, code=1)
+    assert f"damaged  files/{shard.name}  archive/" in told.stdout
+    assert f"zeroshelf backup --catalog catalog --to {saved}" in " ".join(told.stderr.split())
+    (row,) = shell.json("backup", "--check", saved, code=1)
+    assert not row["whole"]
+    assert list(row["damaged"].values()) == [shard.name]
+    assert "no such folder" in shell("backup", "--check", "misspelt", code=2).stderr
+    assert "--check" in shell("backup", code=2).stderr
+    assert "--check" in shell("backup", "--to", "a", "--check", saved, code=2).stderr
