@@ -24,6 +24,7 @@ from indexer.commands.options import (
     with_common,
 )
 from indexer.core.errors import UsageError
+from indexer.core.exit_codes import ExitCode
 from indexer.core.layout import Layout
 
 if TYPE_CHECKING:
@@ -77,12 +78,14 @@ def remove(
     if plan is not None:
         removed_ids = list(plan.item_ids)
         if plan.unknown:
-            console.say(f"Not in the catalog: {_some(plan.unknown)}")
+            console.say(f"Not in the catalog: {_some(plan.unknown)}{plan.hint}")
     if dry_run or not removed_ids:
         if output == Output.TABLE:
             console.say(f"{_items(len(removed_ids))} would be removed: {_some(tuple(removed_ids))}")
         else:
             console.show_rows([{"item_id": item_id} for item_id in removed_ids], output)
+        if item_ids and plan is not None and plan.unknown:
+            raise typer.Exit(ExitCode.USAGE)  # as without --dry-run
         return
     if filter is not None and not yes:
         _confirm(removed_ids)
@@ -212,7 +215,7 @@ def _compare(common: CatalogOptions, output: Output, *, all_vectors: bool) -> No
         )
     if not comparison.equal:
         console.fail(f"the database differs. Run: zeroshelf rebuild --catalog {common.catalog}")
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
     if output == Output.TABLE:
         console.say("The database equals the archive.")
 
@@ -235,28 +238,34 @@ def export(
     partition: Annotated[
         str | None, option("--partition", help="Only items of this partition.")
     ] = None,
+    replace: Annotated[
+        bool,
+        option("--replace", help="Replace an export that is there, also one that was stopped."),
+    ] = False,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
     """Write items with vectors, labels and prompts as Parquet."""
     if as_dataset:
-        _export_dataset(common, to, partition, output)
+        _export_dataset(common, to, partition, output, replace=replace)
         return
     from indexer.jobs.items import export as job
 
     with console.watched("Exporting") as watch:
-        size = job(common, to, partition=partition, watch=watch)
+        size = job(common, to, partition=partition, replace=replace, watch=watch)
     if output == Output.TABLE:
         console.say(f"Wrote {size.words} to {to}.")
     else:
         console.show_rows([asdict(size) | {"to": str(to)}], output)
 
 
-def _export_dataset(common: CatalogOptions, to: str, partition: str | None, output: Output) -> None:
+def _export_dataset(
+    common: CatalogOptions, to: str, partition: str | None, output: Output, *, replace: bool
+) -> None:
     from indexer.jobs.dataset_export import export_dataset
 
     with console.watched("Exporting") as watch:
-        report = export_dataset(common, to, partition=partition, watch=watch)
+        report = export_dataset(common, to, partition=partition, replace=replace, watch=watch)
     if output != Output.TABLE:
         console.show_rows([asdict(report) | {"to": to}], output)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.column_types import ColumnType
-from indexer.core.errors import CatalogError, ItemError
+from indexer.core.errors import ItemError, UsageError
 from indexer.core.label_sets import column_prefix
 from indexer.core.object_stores import StoredFolder
 from indexer.core.parts import BOX, START
 from indexer.core.records import Kind
 from indexer.core.watch import Watch
+from indexer.jobs.export_folder import export_folder, refusal
 from indexer.sources import Fetcher, addresses
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ _ROWS = 64
 """Rows whose pictures are in memory together, and a row group of the files."""
 
 _READERS = 8
+
+_KIND = "a data set"
+_FILES = re.compile(r"train-\d{8}\.parquet")
 
 _DECISIONS = {"label_id": "string", "label": "string", "score": "float32", "status": "string"}
 _OWN = ("id", "image", "title", "kind", "part")
@@ -67,6 +72,7 @@ def export_dataset(
     to: str | Path,
     *,
     partition: str | None = None,
+    replace: bool = False,
     watch: Watch = Watch(),
 ) -> DatasetReport:
     """Write items with pictures, columns and labels as ``data/train-*.parquet``.
@@ -77,11 +83,11 @@ def export_dataset(
     Args:
         to: the folder, a path or an address such as ``s3://bucket/folder``.
         partition: only the items of one partition.
+        replace: an earlier export there.
 
     Raises:
-        CatalogError: the folder holds a data set already.
-        UsageError: the catalog is not divided, or has no such partition; the folder can't be
-            written to.
+        UsageError: the folder holds a data set already, or can't be written to; the catalog is
+            not divided, or has no such partition.
     """
     import pyarrow.parquet as pq
 
@@ -92,7 +98,10 @@ def export_dataset(
             catalog.ledger.select_partition(partition)
             rows_of, size = catalog.ledger.selected_rows, catalog.ledger.selected_size()
         schema, counts = _schema(catalog), _Counts()
-        with _data_folder(str(to).rstrip("/")) as folder, ThreadPoolExecutor(_READERS) as readers:
+        with (
+            _data_folder(str(to).rstrip("/"), replace=replace) as folder,
+            ThreadPoolExecutor(_READERS) as readers,
+        ):
             watch.begin("Exporting", size.rows)
             for shard in catalog.archive.shards():
                 rows = _chosen_rows(catalog, shard, rows_of(shard), counts, watch)
@@ -117,7 +126,7 @@ def export_dataset(
 
 
 @contextmanager
-def _data_folder(to: str) -> Iterator[StoredFolder]:
+def _data_folder(to: str, *, replace: bool) -> Iterator[StoredFolder]:
     """Where the files are written to.
 
     On a disk that is a hidden folder, which ``datasets`` does not look into, and which becomes
@@ -125,13 +134,21 @@ def _data_folder(to: str) -> Iterator[StoredFolder]:
     files have no other name before.
 
     Raises:
-        CatalogError: there is a data set already.
+        UsageError: there is a data set already, or there are Parquet files of others, which
+            ``datasets`` would read as rows of this one.
     """
-    if any(name.endswith(".parquet") for name in StoredFolder(f"{to}/data").names()):
-        raise CatalogError(f"{to!r} holds a data set already. Choose another folder, or empty it.")
+    present = [name for name in StoredFolder(f"{to}/data").names() if name.endswith(".parquet")]
+    if others := [name for name in present if not _FILES.fullmatch(name)]:
+        raise UsageError(
+            f"{to!r} holds Parquet files that no export wrote, such as data/{min(others)}: choose "
+            "another folder."
+        )
     if "://" in to:
-        yield StoredFolder(f"{to}/data")
+        with export_folder(f"{to}/data", _FILES, kind=_KIND, replace=replace) as folder:
+            yield folder
         return
+    if present and not replace:
+        raise UsageError(refusal(to, _KIND, unfinished=False))
     hidden = Path(to) / ".data.writing"
     shutil.rmtree(hidden, ignore_errors=True)  # of an export that was killed
     try:
@@ -140,7 +157,10 @@ def _data_folder(to: str) -> Iterator[StoredFolder]:
         shutil.rmtree(hidden, ignore_errors=True)
         raise
     for file in sorted((Path(to) / "data").iterdir()):
-        file.rename(hidden / file.name)
+        if _FILES.fullmatch(file.name):
+            file.unlink()  # of the export that is replaced
+        else:
+            file.rename(hidden / file.name)
     (Path(to) / "data").rmdir()
     hidden.rename(Path(to) / "data")
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.catalog.decisions import ItemDecisions
 from indexer.catalog.ledger import Size
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
-from indexer.core.errors import CatalogError
 from indexer.core.label_sets import CATEGORY, column_prefix
 from indexer.core.object_stores import StoredFolder
 from indexer.core.watch import Watch
+from indexer.jobs.export_folder import export_folder
 from indexer.labels.prompt_sets import write_prompts
 
 if TYPE_CHECKING:
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_FILES = re.compile(r"items-\d{8}\.parquet|(labels|prompts)(-.+)?\.parquet")
+
+
 def export(
     options: CatalogOptions,
     to: str | Path,
     *,
     partition: str | None = None,
+    replace: bool = False,
     watch: Watch = Watch(),
 ) -> Size:
     """Write items with vectors and decisions, labels and their prompts, as Parquet files.
@@ -40,14 +45,14 @@ def export(
     Args:
         to: the folder, a path or an address such as ``s3://bucket/folder``.
         partition: only the items of one partition.
+        replace: an earlier export there.
 
     Returns:
         Items and rows written.
 
     Raises:
-        UsageError: the catalog is not divided, or has no such partition; the folder can't be
-            written to.
-        CatalogError: it holds an export.
+        UsageError: the folder holds an export already, or can't be written to; the catalog is
+            not divided, or has no such partition.
     """
     import pyarrow.parquet as pq
 
@@ -57,22 +62,18 @@ def export(
             catalog.require_partition(partition)
             catalog.ledger.select_partition(partition)
             rows_of, size = catalog.ledger.selected_rows, catalog.ledger.selected_size()
-        folder = StoredFolder(str(to))
-        if any(name.startswith("items-") for name in folder.names()):
-            raise CatalogError(
-                f"{str(to)!r} holds an export already. Choose another folder, or empty it."
-            )
         decisions = catalog.decisions
-        watch.begin("Exporting", size.rows)
-        for shard in catalog.archive.shards():
-            rows = rows_of(shard)
-            if rows.size:
-                table = _export_table(catalog, decisions, shard, rows)
-                with folder.writing(f"items-{shard:08d}.parquet") as aside:
-                    pq.write_table(table, aside)
-            watch.advance(len(rows))
-        for at_set in catalog.sets:
-            _export_labels(at_set, folder)
+        with export_folder(str(to), _FILES, kind="an export", replace=replace) as folder:
+            watch.begin("Exporting", size.rows)
+            for shard in catalog.archive.shards():
+                rows = rows_of(shard)
+                if rows.size:
+                    table = _export_table(catalog, decisions, shard, rows)
+                    with folder.writing(f"items-{shard:08d}.parquet") as aside:
+                        pq.write_table(table, aside)
+                watch.advance(len(rows))
+            for at_set in catalog.sets:
+                _export_labels(at_set, folder)
         return size
 
 

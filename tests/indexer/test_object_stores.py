@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -22,7 +23,9 @@ from indexer.core.object_stores import StoredFolder
 from indexer.core.reasons import Reason
 from indexer.core.records import Failure
 from indexer.core.watch import Watch
-from indexer.jobs.backup import backup, restore
+from indexer.jobs import export_folder
+from indexer.jobs.backup import backup, check_backup, restore
+from indexer.jobs.dataset_export import export_dataset
 from indexer.jobs.ingest import ingest
 from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.items import export
@@ -198,10 +201,51 @@ def test_an_export(server: S3Server, options: CatalogOptions, tmp_path: Path) ->
     for name in names:
         there = pq.read_table(BytesIO(server.get(f"exports/today/{name}")))
         assert there.equals(pq.read_table(tmp_path / "here" / name))
-    with pytest.raises(CatalogError, match=r"s3://shop/exports/today.*holds an export already"):
+    with pytest.raises(UsageError, match=r"s3://shop/exports/today.*holds an export already"):
         export(options, "s3://shop/exports/today")
     with pytest.raises(UsageError, match="s3://no-such-bucket/x: can't be used"):
         export(options, "s3://no-such-bucket/x")
+
+
+@pytest.mark.parametrize("as_dataset", [False, True])
+def test_a_stopped_export_leaves_no_files_in_a_bucket(
+    server: S3Server, options: CatalogOptions, monkeypatch: pytest.MonkeyPatch, *, as_dataset: bool
+) -> None:
+    """The same call makes it then; one that was killed is told, and --replace makes it anew."""
+    ingest(options, ["s3://shop/pictures/a/"], IngestOptions())
+    ingest(options, ["s3://shop/pictures/b/"], IngestOptions())
+    name = f"exports/stopped-{as_dataset}"
+    write = export_dataset if as_dataset else export
+    writing = StoredFolder.writing
+
+    @contextlib.contextmanager
+    def stopping(folder: StoredFolder, name: str) -> Iterator[Path]:
+        if name.endswith("00000002.parquet"):
+            raise KeyboardInterrupt
+        with writing(folder, name) as aside:
+            yield aside
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StoredFolder, "writing", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            write(options, f"s3://shop/{name}")
+    assert server.keys(name) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(StoredFolder, "writing", stopping)
+        patch.setattr(export_folder, "_clean_up", lambda *_: None)  # as where the process is killed
+        with pytest.raises(KeyboardInterrupt):
+            write(options, f"s3://shop/{name}")
+    left = server.keys(name)
+    assert len(left) == 2
+    with pytest.raises(UsageError, match=r"part of .* that was stopped.* with --replace"):
+        write(options, f"s3://shop/{name}")
+    assert server.keys(name) == left
+    write(options, f"s3://shop/{name}", replace=True)
+    made = server.keys(name)
+    assert not any(key.endswith(".unfinished") for key in made)
+    assert sum(key.endswith(".parquet") for key in made) >= 2
+    with pytest.raises(UsageError, match=r"already.*--replace"):
+        write(options, f"s3://shop/{name}")
 
 
 def stopped_soon() -> Watch:
@@ -225,6 +269,8 @@ def test_a_backup_is_restored(server: S3Server, options: CatalogOptions, tmp_pat
         assert server.get("backups/one/backup.json") == record
         again = backup(options, place)
         assert 0 < again.copied < again.files
+        checked = check_backup(place)
+        assert (checked.is_whole, checked.files) == (True, again.files)
         assert backup(options, place) == replace(again, copied=0, dropped=0)
 
         restored = replace(options, data_dir=tmp_path / "restored")
@@ -236,11 +282,11 @@ def test_a_backup_is_restored(server: S3Server, options: CatalogOptions, tmp_pat
     finally:
         server.client().delete_object(Bucket=s3_server.BUCKET, Key="pictures/c/new.jpg")
     assert (report.stored, report.embedded, report.dead) == (0, 0, 0)
-    with pytest.raises(CatalogError, match="there is a catalog"):
+    with pytest.raises(UsageError, match="there is a catalog"):
         restore(restored, place)
     other = replace(options, catalog="other")
     restore(other, place)
-    with pytest.raises(CatalogError, match=r"holds a backup of catalog 'catalog'"):
+    with pytest.raises(UsageError, match=r"holds a backup of catalog 'catalog'"):
         backup(other, place)
 
 
@@ -263,7 +309,7 @@ def test_a_damaged_backup_is_refused(
     record.write_text(json.dumps(described | {"files": {"../out": digest}}))
     with pytest.raises(CatalogError, match="outside of the catalog"):
         restore(restored, str(tmp_path / "backup"))
-    with pytest.raises(CatalogError, match="holds no backup"):
+    with pytest.raises(UsageError, match="holds no backup"):
         restore(restored, "s3://shop/pictures")
     assert not restored.folder.root.exists()
     assert server.port

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from shell import Shell
 
-from indexer.core.errors import CatalogError, UsageError
+from indexer.core.errors import UsageError
 from pocket.drawing import draw, product_type
 from queries import Catalog
 from queries.frames.datasets import kept_dataset
@@ -167,10 +167,15 @@ def test_an_export_is_opened_as_a_dataset(catalog: Catalog, folder: Path, shell:
     assert isinstance(opened.features["image"], datasets.Image)
     assert sorted(opened["id"]) == [f"train-{row}" for row in range(6)]
     assert opened[0]["image"].size == (96, 96)
-    failed = shell("export", "--to", "out", "--as-dataset", *where, code=1)
+    failed = shell("export", "--to", "out", "--as-dataset", *where, code=2)
     assert "holds a data set already" in failed.stderr
-    with pytest.raises(CatalogError, match="holds a data set already"):
+    with pytest.raises(UsageError, match="holds a data set already"):
         catalog.to_dataset(shell.folder / "out")
+    shell("export", "--to", "out", "--as-dataset", "--replace", *where)
+    assert len(list((shell.folder / "out").rglob("*.parquet"))) == 1
+    (shell.folder / "out" / "data" / "other.parquet").write_bytes(b"")
+    refused = shell("export", "--to", "out", "--as-dataset", "--replace", *where, code=2)
+    assert "data/other.parquet: choose another folder" in " ".join(refused.stderr.split())
 
 
 def test_a_stopped_export_is_no_dataset_and_the_same_call_makes_it(
