@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,20 +86,13 @@ class Origins:
         ).fetchone()
         return KnownSource(int(number), shown)
 
-    def record(self, item_ids: Sequence[str], source: int, run: int) -> set[int]:
+    def record(self, item_ids: Sequence[str], source: int, run: int) -> Counter[int]:
         """Record that a run has met items in a source.
 
         Returns:
-            Numbers of the sources that they came from before this run.
+            How many came from which source before this run, by its number.
         """
-        previous_sources: set[int] = set()
-        for chunk in in_chunks(item_ids, VALUES_PER_QUERY):
-            marks = ",".join("?" * len(chunk))
-            rows = self._connection.execute(
-                f"SELECT DISTINCT source FROM origins WHERE item_id IN ({marks}) AND run < ?",  # noqa: S608 - marks only
-                (*chunk, run),
-            )
-            previous_sources.update(number for (number,) in rows)
+        previous_sources = Counter(self.before(item_ids, run).values())
         with transaction(self._connection):
             self._connection.executemany(
                 "INSERT INTO origins VALUES (:id, :source, :run, :run) "
@@ -106,6 +100,18 @@ class Origins:
                 "SET source = excluded.source, run = excluded.run WHERE run < excluded.run",
                 ({"id": item_id, "source": source, "run": run} for item_id in item_ids),
             )
+        return previous_sources
+
+    def before(self, item_ids: Sequence[str], run: int) -> dict[str, int]:
+        """The numbers of the sources that items came from before a run; of those that are known."""
+        previous_sources: dict[str, int] = {}
+        for chunk in in_chunks(item_ids, VALUES_PER_QUERY):
+            marks = ",".join("?" * len(chunk))
+            rows = self._connection.execute(
+                f"SELECT item_id, source FROM origins WHERE item_id IN ({marks}) AND run < ?",  # noqa: S608 - marks only
+                (*chunk, run),
+            )
+            previous_sources.update(rows.fetchall())
         return previous_sources
 
     def shown(self, number: int) -> str:

@@ -11,7 +11,11 @@ from indexer.commands import console
 from indexer.commands.objects import say_words
 from indexer.commands.options import Output
 from indexer.commands.syncing import tell_absent
+from indexer.core.exit_codes import ExitCode
 from indexer.ingestion.reports import IngestReport
+
+_SOURCES_TOLD = 3
+"""Earlier sources of the items that are named."""
 
 
 def conclude(
@@ -35,11 +39,11 @@ def conclude(
         console.say(
             f"Interrupted. What was read is kept: run the same {verb} command again to go on."
         )
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.STOPPED)
     if not tell_absent(report):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
     if report.dead and fail_on_errors:
-        raise typer.Exit(3)
+        raise typer.Exit(ExitCode.ITEMS_FAILED)
 
 
 def _counts(report: IngestReport) -> dict[str, object]:
@@ -76,6 +80,7 @@ def _outcomes(report: IngestReport) -> dict[str, object]:
         "lost_workers": report.lost_workers,
         "repeated_batches": report.repeated_batches,
         "left_out": dict(report.left_out),
+        "moved": dict(report.moved),
         "absent": report.absent,
         "removed": report.removed,
         "merged": dict(report.merged),
@@ -148,10 +153,23 @@ def _report_rows(report: IngestReport) -> None:
     if repeated := report.dead_by_reason["duplicate_id"]:
         rows = f"{repeated:,} row{'' if repeated == 1 else 's'}"
         console.say(
-            f"{rows} had an id that came before in this job: the first row of each id counts, the "
-            "others are dead letters. Give each row an id of its own, or name another column with "
-            "--id-column."
+            f"{rows} had an id that came before, in this job or, made of a row's number, in "
+            "another file: the first row of each id counts, the others are dead letters. Give each "
+            "row an id of its own, or name another column with --id-column."
         )
+    _report_moved(report)
+
+
+def _report_moved(report: IngestReport) -> None:
+    """Print from which other sources items came before this run, which replaced them."""
+    for source, items in report.moved.most_common(_SOURCES_TOLD):
+        console.say(
+            f"{items:,} item{'' if items == 1 else 's'} came from {source} before, and "
+            f"{'is' if items == 1 else 'are'} of this source now. If these are other items with "
+            "the same ids, ingest them under another --catalog."
+        )
+    if others := report.moved.keys() - dict(report.moved.most_common(_SOURCES_TOLD)).keys():
+        console.say(f"Items of {len(others):,} other sources were replaced in the same way.")
 
 
 def _in_words(report: IngestReport) -> dict[str, str]:

@@ -98,6 +98,7 @@ class IngestReport:
         lost_workers: workers of a cluster that died, or whose machine did.
         repeated_batches: batches that others read or embedded again for it.
         dead_by_origin: dead letters by the place of their source in the command.
+        moved: items that came from other sources before, by the names of these.
         absent: items in the catalog that this source no longer has; None where it was not read
             to its end, or where the job has no such source.
         removed: of them, those that were removed.
@@ -138,6 +139,7 @@ class IngestReport:
     merged: Counter[str] = field(default_factory=Counter)
     dead_by_reason: Counter[str] = field(default_factory=Counter)
     dead_by_origin: Counter[int] = field(default_factory=Counter)
+    moved: Counter[str] = field(default_factory=Counter)
     absent: int | None = None
     removed: int = 0
     sync_problem: str = ""

@@ -1,9 +1,15 @@
-"""Items that their source no longer has: counted after every ingestion, removed with ``--sync``.
+"""Where items come from: those that their source no longer has, and those of another source before.
+
+Items that a source no longer has are counted after every ingestion, and removed with ``--sync``.
 
 A source is what the user names: a file, a folder, a pattern, or a name for several of them. An
 item is absent if its source was read to the end without it. A dead letter is not absent. If a
 part of a source could not be read, no item of it counts as absent, since the unread part may hold
 any of them.
+
+Rows of a table without a column of ids are called by the file's name and their numbers, and so are
+those of another file of this name. Such a row does not replace one of another file that is still
+there: it is a dead letter.
 """
 
 from __future__ import annotations
@@ -17,16 +23,23 @@ from urllib.parse import urlsplit, urlunsplit
 
 from indexer.catalog.opening import OpenCatalog
 from indexer.catalog.origins import KnownSource, Origins
+from indexer.core.chunks import in_chunks
+from indexer.core.failures import failure
 from indexer.core.parts import source_id_of
 from indexer.core.protocols import Source, left_out, merged
-from indexer.core.reasons import Reason
+from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Failure, Item
 from indexer.ingestion.reports import IngestReport
 from indexer.jobs.removal import remove_rows
 from indexer.jobs.sync_options import SyncOptions
 from indexer.sources import addresses
+from indexer.sources.chained import ChainedSource
+from indexer.sources.options import NO_COLUMN
+from indexer.sources.table import TableSource
 
 _IDS_AT_ONCE = 1000
+_ROWS_AT_ONCE = 64
+"""Rows of a table, maybe with their pictures, that are in memory together."""
 
 
 @dataclass(slots=True)
@@ -38,7 +51,15 @@ class _TrackedSource:
     unread: int = 0
     read: int = 0
     ended: bool = False
-    sources_before: set[int] = field(default_factory=set)
+    sources_before: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether ids are made of the numbers of rows."""
+        return any(
+            isinstance(leaf, TableSource) and leaf.options.id_column == NO_COLUMN
+            for leaf in ChainedSource([self.source]).leaves()
+        )
 
 
 class TrackedSources:
@@ -64,11 +85,11 @@ class TrackedSources:
         for place, tracked in enumerate(self._tracked):
             met: list[str] = []
             try:
-                for entry in tracked.source:
+                for entry in self._entries(tracked):
                     tracked.read += 1
                     if _may_hide_item(entry):
                         tracked.unread += 1
-                    else:
+                    elif not _is_named_alike(entry):  # else the id stays the other source's
                         met.append(_item_of(entry).item_id)
                     if len(met) >= _IDS_AT_ONCE:
                         self._record(tracked, met)
@@ -77,8 +98,33 @@ class TrackedSources:
             finally:
                 self._record(tracked, met)
 
+    def _entries(self, tracked: _TrackedSource) -> Iterator[Item | Failure]:
+        """The entries of a source, with a failure for a row that would replace one of another."""
+        if not tracked.is_numbered:
+            yield from tracked.source
+            return
+        for chunk in in_chunks(tracked.source, _ROWS_AT_ONCE):
+            ids = [entry.item_id for entry in chunk if isinstance(entry, Item)]
+            before = self._origins.before(ids, self._run)
+            for entry in chunk:
+                number = tracked.origin.number
+                if isinstance(entry, Item):
+                    number = before.get(entry.item_id, number)
+                is_own = number == tracked.origin.number
+                # A source that is gone was moved: its rows are these.
+                if isinstance(entry, Failure) or is_own or self._is_gone(number):
+                    yield entry
+                else:
+                    yield _named_alike(entry, self._origins.shown(number))
+
+    def _is_gone(self, number: int) -> bool:
+        """Whether a source was a file or folder of this machine that is no more."""
+        shown = self._origins.shown(number)
+        local = Path(shown)
+        return not addresses.is_remote(shown) and local.is_absolute() and not local.exists()
+
     def _record(self, tracked: _TrackedSource, ids: list[str]) -> None:
-        tracked.sources_before |= self._origins.record(ids, tracked.origin.number, self._run)
+        tracked.sources_before += self._origins.record(ids, tracked.origin.number, self._run)
         ids.clear()
 
     def count(self) -> int | None:
@@ -107,6 +153,7 @@ class TrackedSources:
             for place, tracked in enumerate(self._tracked)
             if tracked.read and report.dead_by_origin[place] >= tracked.read
         )
+        report.moved = self._moved()
         absent: list[str] = []
         removed_before: list[str] = []
         last_met = self._run
@@ -151,14 +198,21 @@ class TrackedSources:
             )
         return ""
 
+    def _moved(self) -> Counter[str]:
+        """Items of this run that came from other sources before, by the names of these."""
+        moved: Counter[str] = Counter()
+        for tracked in self._tracked:
+            for number, items in tracked.sources_before.items():
+                if number != tracked.origin.number:
+                    moved[self._origins.shown(number)] += items
+        return moved
+
     def _numbers(self) -> list[int]:
         """Numbers of this run's sources, and of deleted files whose items moved to them."""
         numbers = dict.fromkeys(tracked.origin.number for tracked in self._tracked)
         for tracked in self._tracked:
             for number in sorted(tracked.sources_before):
-                shown = self._origins.shown(number)
-                local = Path(shown)
-                if not addresses.is_remote(shown) and local.is_absolute() and not local.exists():
+                if self._is_gone(number):
                     numbers[number] = None
         return list(numbers)
 
@@ -170,6 +224,20 @@ def _origin(origins: Origins, name: str, source_name: str) -> KnownSource:
     if not addresses.is_remote(address):
         address = os.path.normpath(address)
     return origins.source(address, shown=_without_secrets(address))
+
+
+def _named_alike(item: Item, source: str) -> Failure:
+    """The dead letter of a row that is called as one of another file is."""
+    message = (
+        f"the id {item.item_id!r} is made of the file's name and the row's number, and a row of "
+        f"{source} has it: that one was kept. Name a column of ids with --id-column, or ingest "
+        "this table under another --catalog."
+    )
+    return failure(item, Stage.READ, Reason.DUPLICATE_ID, message)
+
+
+def _is_named_alike(entry: Item | Failure) -> bool:
+    return isinstance(entry, Failure) and entry.reason is Reason.DUPLICATE_ID
 
 
 def _without_secrets(address: str) -> str:

@@ -277,3 +277,59 @@ def test_the_largest_share_is_a_share(share: float) -> None:
     """From Python too, where no option checks it."""
     with pytest.raises(UsageError, match=r"--max-removed .*from 0 to 1"):
         SyncOptions(max_removed=share)
+
+
+def write_numbered(folder: Path, numbers: Sequence[int]) -> None:
+    """A table without ids, whose rows are called by the file's name and their numbers."""
+    folder.mkdir(exist_ok=True)
+    rows = [json.dumps({"title": f"thing {n}"}) for n in numbers]
+    (folder / "t.jsonl").write_text("\n".join(rows) + "\n")
+    np.save(folder / "t.npy", VECTORS[list(numbers)])
+
+
+def ingest_numbered(shell: Shell, name: str) -> dict[str, Any]:
+    """Ingest such a table; what became of the rows."""
+    files = (f"{name}/t.jsonl", "--vectors", f"{name}/t.npy", "--id-column", "none")
+    return dict(shell.json("ingest", *files)[0])
+
+
+def titles(shell: Shell) -> list[str]:
+    """Titles of the items, in the order of their ids."""
+    found = shell.json("search", "--filter", 'item_id != ""', "--limit", 50)
+    return [hit["title"] for hit in found]
+
+
+def test_rows_do_not_replace_those_of_a_file_with_the_same_name(shell: Shell) -> None:
+    """Ids are made of its name and the rows' numbers: the rows of the second are dead letters."""
+    write_numbered(shell.folder / "a", range(3))
+    write_numbered(shell.folder / "b", range(10, 14))
+    assert ingest_numbered(shell, "a")["stored"] == 3
+    report = ingest_numbered(shell, "b")
+    assert (report["stored"], report["replaced"]) == (1, 0)
+    assert report["dead_by_reason"] == {"duplicate_id": 3}
+    assert titles(shell) == ["thing 0", "thing 1", "thing 2", "thing 13"]
+    letters = (shell.catalog / "dead_letters.jsonl").read_text()
+    assert f"a row of {shell.folder}/a/t.jsonl has it" in letters
+    assert "--id-column" in letters
+    again = ingest_numbered(shell, "a")
+    assert (again["unchanged"], again["dead_letters"], again["moved"]) == (3, 0, {})
+
+
+def test_a_table_that_was_moved_keeps_its_rows(shell: Shell) -> None:
+    """The first place is gone, so the rows are the same ones; that is told."""
+    write_numbered(shell.folder / "a", range(3))
+    ingest_numbered(shell, "a")
+    (shell.folder / "a").rename(shell.folder / "b")
+    report = ingest_numbered(shell, "b")
+    assert (report["dead_letters"], report["moved"]) == (0, {f"{shell.folder}/a/t.jsonl": 3})
+
+
+def test_items_of_another_source_are_told(shell: Shell) -> None:
+    """Their ids are the user's: they are replaced, and the summary says where they were from."""
+    write(shell, "a", range(4))
+    ingest(shell, "a")
+    write(shell, "b", range(2, 6))
+    assert ingest(shell, "b")["moved"] == {f"{shell.folder}/a.jsonl": 2}
+    write(shell, "a", range(3))
+    told = shell("ingest", "a.jsonl", "--vectors", "a.npy").stderr
+    assert f"1 item came from {shell.folder}/b.jsonl before" in " ".join(told.split())
