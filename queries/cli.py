@@ -21,6 +21,7 @@ from indexer.commands import server as server_commands
 from indexer.commands.panels import arrange
 from indexer.commands.variables import PREFIX, Commands
 from indexer.core.errors import ZeroshelfError
+from indexer.core.exit_codes import ExitCode
 from queries.commands import auditing as audit_commands
 from queries.commands import categorizing as categorize_commands
 from queries.commands import classifying as classify_commands
@@ -103,7 +104,7 @@ def _machine_errors() -> tuple[type[Exception], ...]:
 
 
 def main() -> None:
-    """Run the command: 0 finished, 1 could not run or finish, 2 wrong usage, 3 dead letters."""
+    """Run the command, and exit with one of ``ExitCode``."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     # An option with or without a value is not among those of typer.
@@ -114,9 +115,9 @@ def main() -> None:
         console.fail(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        sys.exit(1)
+        sys.exit(ExitCode.FAILED)
     except _machine_errors() as error:
         from indexer.core.system_errors import of_the_machine
 
         console.fail(of_the_machine(error))  # type: ignore[arg-type]
-        sys.exit(1)
+        sys.exit(ExitCode.FAILED)

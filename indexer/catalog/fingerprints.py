@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.core.errors import ModelError, ModelMismatchError
+from indexer.core.errors import ModelMismatchError, ModelUsageError
 from indexer.core.records import Fingerprint
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def model_of(options: CatalogOptions, fingerprint: Fingerprint, *, catalog: str)
     """
     model = options.model or fingerprint.model
     if model == PRECOMPUTED:
-        raise ModelError(
+        raise ModelUsageError(
             f"catalog {catalog!r} was made of vectors that were given, and no model is named that "
             "embeds anything new: name the one that made them with --model, by hub name or folder. "
             "Without it stored items can be asked for (classify --item ID, search --item ID), and "

@@ -45,7 +45,7 @@ from indexer.catalog.description_files import DescriptionFiles
 from indexer.catalog.generations import FIRST, Generations
 from indexer.core.column_types import ColumnType
 from indexer.core.durable import write_text_durably
-from indexer.core.errors import CatalogError, ConfigError, UsageError
+from indexer.core.errors import CatalogError, ConfigError, UnknownCatalogError, UsageError
 from indexer.core.label_sets import CATEGORY, check_set_name
 from indexer.core.locks import is_locked
 from indexer.core.records import Fingerprint
@@ -232,7 +232,7 @@ class CatalogFolder:
         try:
             return self._description.read()[0]
         except FileNotFoundError as error:
-            raise CatalogError(
+            raise UnknownCatalogError(
                 f"there is no catalog {self.name!r} in {str(self.data_dir)!r}"
                 f"{_existing_catalogs(self.data_dir)}. Start one with: zeroshelf ingest SOURCE"
             ) from error

@@ -317,6 +317,17 @@ class Ledger:
         for (item_id,) in self._connection.execute("SELECT item_id FROM items ORDER BY item_id"):
             yield item_id
 
+    def neighbours(self, item_id: str, count: int) -> list[str]:
+        """The ids of rows before and after an id in their order, so many of each."""
+        before = self._connection.execute(
+            "SELECT item_id FROM items WHERE item_id < ? ORDER BY item_id DESC LIMIT ?",
+            (item_id, count),
+        ).fetchall()
+        after = self._connection.execute(
+            "SELECT item_id FROM items WHERE item_id > ? ORDER BY item_id LIMIT ?", (item_id, count)
+        ).fetchall()
+        return [row_id for (row_id,) in [*before, *after]]
+
     def _partitions_of(self, table: pa.Table) -> list[str]:
         if not self._partition_key:
             return [""] * table.num_rows

@@ -139,6 +139,23 @@ class PartIndex:
             if is_box_id(row_id):
                 yield shard, row
 
+    def items_after(self, item_id: str, size: int) -> Iterator[list[str]]:
+        """Ids of the items after one, in their order, in lists of at most so many."""
+        query = "SELECT item_id FROM items WHERE item_id > :after"
+        if self.exist:
+            query += (
+                " AND NOT EXISTS (SELECT 1 FROM parts WHERE parts.item_id = items.item_id) "
+                "UNION SELECT parent_id FROM parts WHERE parent_id > :after"
+            )
+        after = item_id
+        while True:
+            values = {"after": after, "size": size}
+            rows = self._connection.execute(f"{query} ORDER BY 1 LIMIT :size", values).fetchall()
+            if not rows:
+                return
+            yield [row_id for (row_id,) in rows]
+            (after,) = rows[-1]
+
     def item_count(self, rows: int) -> int:
         """Number of items.
 
@@ -181,11 +198,6 @@ class PartIndex:
             return {}
         query = "SELECT item_id, parent_id FROM parts"
         return dict(select_in(self._connection, query, "item_id", row_ids))
-
-    def hint(self, item_id: str) -> str:
-        """What to add where there is no such item: whether the id is that of a part."""
-        parent_id = self.parents([item_id]).get(item_id)
-        return f": it is a part of item {parent_id!r}, so name that" if parent_id else ""
 
     def rows_of(self, item_ids: Sequence[str]) -> dict[str, list[PartRow]]:
         """All rows of items, the lead first; items that are not there are left out.

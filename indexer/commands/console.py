@@ -179,9 +179,12 @@ def write_csv(rows: Sequence[Row], stream: TextIO) -> None:
 
 
 def show_table(rows: Sequence[Row], *, title: str = "") -> None:
-    """Print rows as a table to stdout."""
+    """Print rows as a table to stdout; where there are none, the title alone, or nothing."""
+    if not rows:
+        sys.stdout.write(f"{title}\n" if title else "")
+        return
     table = Table(title=title or None, title_justify="left", header_style="bold")
-    columns = list(rows[0]) if rows else []
+    columns = list(rows[0])
     for name in columns:
         numeric = all(isinstance(row[name], int | float) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")

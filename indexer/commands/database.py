@@ -9,6 +9,7 @@ import typer
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import Output, Printed, option, with_common
+from indexer.core.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from indexer.jobs.database_server import ServedCatalog
@@ -74,7 +75,7 @@ def status(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
         killed = database_server.remains(common)
         end = "" if killed is None else f" The last one, process {killed.pid}, was killed."
         console.say(f"No server runs for this database.{end} Start one with: zeroshelf db start")
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
     facts: dict[str, Any] = {
         "database": str(running.database),
         "address": running.server.uri,

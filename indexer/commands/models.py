@@ -16,6 +16,7 @@ from indexer.commands.ingesting import CORES, EmbedTitles, Workers
 from indexer.commands.options import ItemIndex, Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
 from indexer.core.errors import UsageError
+from indexer.core.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from indexer.jobs.check_model import ModelReport
@@ -54,7 +55,7 @@ def check(
         rows = [asdict(finding) for finding in report.findings]
         console.show_findings(rows, title="What was tried")
     if not report.usable:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _described(report: ModelReport) -> dict[str, Any]:
@@ -160,7 +161,7 @@ def reembed(
     _show(report, common, output)
     if report.interrupted:
         console.say("Interrupted. Nothing was swapped: run the same command again to go on.")
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.STOPPED)
     _report_leftovers(report.left)
     if keep_old and not report.unchanged:
         console.say("Go back with: zeroshelf rollback")

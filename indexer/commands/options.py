@@ -22,6 +22,7 @@ from indexer.commands.console import fail, start_logging, write_csv_raw
 from indexer.commands.panels import COMMON_PANEL, DATABASE
 from indexer.commands.remedies import remember
 from indexer.commands.variables import PREFIX
+from indexer.core.exit_codes import ExitCode
 from indexer.core.layout import VectorType
 from indexer.core.model_settings import ModelSettings
 
@@ -320,6 +321,6 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
             command(**values)
         except KeyboardInterrupt:
             fail("ended at once. What is stored is kept; run the same command again to go on.")
-            raise typer.Exit(1) from None
+            raise typer.Exit(ExitCode.STOPPED) from None
 
     return run

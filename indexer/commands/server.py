@@ -17,6 +17,7 @@ from indexer.commands.options import (
     option,
     with_common,
 )
+from indexer.core.exit_codes import ExitCode
 from indexer.core.layout import Layout
 
 app = typer.Typer()
@@ -96,4 +97,4 @@ def doctor(
     else:
         console.show_findings(rows, title=f"Catalog {common.catalog}")
     if any(finding.state is job.State.PROBLEM for finding in findings):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from indexer.core.boxes import SMALLEST_SIDE, FoundObject, suppress
-from indexer.core.errors import ItemError, ModelError, UsageError, first_line
+from indexer.core.errors import ItemError, ModelError, ModelUsageError, UsageError, first_line
 from indexer.core.hashing import canonical_json, sha256
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
@@ -212,7 +212,7 @@ def _found(model: str, device: str) -> tuple[str, Any, Any, str]:
             message, packaged, _ = message.partition("; '--model pocket'")  # which is no detector
             message = f"--detector: {message.replace('--model', '--detector')}"
             message += ". Without one, a grid of regions finds things" if packaged else ""
-        raise ModelError(message) from error
+        raise type(error)(message) from error
 
 
 @functools.lru_cache(maxsize=1)  # a service makes a Detector a request, with other limits
@@ -249,7 +249,7 @@ def _loaded(model: str, commit: str, device: str) -> tuple[str, Any, Any]:
 def _family(model: str, config: Any) -> str:
     family = str(config.model_type)
     if family not in FAMILIES:
-        raise ModelError(
+        raise ModelUsageError(
             f"model {model!r} is of the family {family!r}, which gives no boxes for words: "
             f"--detector takes {', '.join(FAMILIES)}. Leave it out for a grid of regions, which "
             "the catalog's own model looks at."

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.core.errors import ModelError
+from indexer.core.errors import ModelError, ModelUsageError
 from indexer.core.model_settings import TextPrompts, text_prompts
 from indexer.core.protocols import Pixels, SoundInput
 from indexer.core.records import FloatArray
@@ -86,7 +86,7 @@ class Inference:
         if requested is None:
             return self._full_width if self.model.truncates_vectors else None
         if requested > self._full_width:
-            raise ModelError(
+            raise ModelUsageError(
                 f"--truncate-dim {requested}: vectors of model {self._checkpoint.name!r} have "
                 f"{self._full_width} dimensions."
             )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.core.collection import collection_paused
-from indexer.core.errors import ModelError, first_line
+from indexer.core.errors import ModelError, ModelUsageError, first_line
 from indexer.core.model_settings import ModelSettings
 from indexer.encoder.precision import Precision, weights_dtype
 from indexer.encoder.weights import LoadingReport, loading_report
@@ -70,7 +70,7 @@ def folder_of(model: str) -> Path | None:
         return folder
     looks_like_path = model.startswith((".", "/", "~")) or model.count("/") > 1
     if looks_like_path or model in PACKAGED_MODELS:
-        raise ModelError(f"model folder {str(folder)!r} does not exist. Check --model.")
+        raise ModelUsageError(f"model folder {str(folder)!r} does not exist. Check --model.")
     return None
 
 
@@ -99,7 +99,7 @@ def snapshot_of(model: str, revision: str | None = None) -> Path | None:
     """
     folder = folder_of(model)
     if folder is not None and revision is not None:
-        raise ModelError(
+        raise ModelUsageError(
             f"--revision {revision!r} is for models of the hub, and {model!r} is a folder."
         )
     if folder is not None:
@@ -144,7 +144,7 @@ def resolve_device(device: str | None) -> str:
         torch.empty(0, device=device)
     # A build without the device's code asserts, and one without its driver raises.
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ModelError(
+        raise ModelUsageError(
             f"--device {device!r} can't be used: {first_line(error)}. Leave it out for the best "
             "that there is, or give --device cpu."
         ) from error

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from indexer.core.alignment import Alignment, alignment_of
-from indexer.core.errors import ModelError
+from indexer.core.errors import ModelUsageError
 from indexer.core.model_settings import ModelSettings
 from indexer.core.records import Fingerprint, FloatArray
 from indexer.encoder.loading import name_of
@@ -69,12 +69,12 @@ class PairedEncoder(SentenceTransformerEncoder):
     def _require_one_space(self) -> None:
         texts = self._text_encoder
         if not (self.sees_pictures or self.hears_sounds):
-            raise ModelError(
+            raise ModelUsageError(
                 f"--text-model {texts.name!r} is for pictures of another model, and {self.name!r} "
                 f"embeds texts only: give --model {texts.name!r} alone."
             )
         if self.width != texts.width:
-            raise ModelError(
+            raise ModelUsageError(
                 f"--text-model {texts.name!r} gives {texts.width} dimensions and --model "
                 f"{self.name!r} {self.width}: they are not of one space. Take a text model that "
                 "was trained to this one's."

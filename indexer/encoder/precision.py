@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.core.errors import ModelError
+from indexer.core.errors import ModelError, ModelUsageError
 from indexer.core.records import FloatArray
 
 _log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def weights_dtype(precision: Precision, device: str) -> str:
         return "float16" if device.startswith("cuda") else "float32"
     if precision is Precision.INT8:
         if device != "cpu":
-            raise ModelError(
+            raise ModelUsageError(
                 f"--precision int8 is for CPUs, and the device is {device!r}: leave it out "
                 "(float16 on cuda), or give --device cpu."
             )

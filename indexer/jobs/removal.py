@@ -12,8 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.catalog.archive import Removal
+from indexer.catalog.near_ids import hint
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog, open_generation
-from indexer.core.errors import CatalogError, StoreError
+from indexer.core.errors import StoreError, UnknownItemError
 from indexer.core.parts import noun_of, source_id_of
 from indexer.core.records import Kind
 from indexer.ingestion.storing import store_unstored
@@ -48,7 +49,7 @@ def remove_items(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalRep
     The same call again finishes a killed one.
 
     Raises:
-        CatalogError: an id is not in the catalog; nothing is removed then.
+        UnknownItemError: an id is not in the catalog; nothing is removed then.
         StoreError: the database failed. The removal is in the archive, searches leave the items
             out, and the same call, or any that writes, finishes it.
     """
@@ -64,9 +65,10 @@ def remove_items(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalRep
             if item_id not in current and item_id not in waiting
         ]
         if unknown:
-            raise CatalogError(
-                f"catalog {catalog.folder.name!r} has no item "
-                f"{', '.join(map(repr, unknown[:5]))}{' ...' if unknown[5:] else ''}. "
+            more = "".join(f", {item_id!r}" for item_id in unknown[1:5])
+            raise UnknownItemError(
+                f"catalog {catalog.folder.name!r} has no item {unknown[0]!r}"
+                f"{hint(catalog.ledger, unknown[0])}{more}{' ...' if unknown[5:] else ''}. "
                 "Nothing was removed: correct the ids."
             )
         return remove_from(catalog, requested_ids)

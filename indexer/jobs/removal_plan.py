@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.catalog.near_ids import hint
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.errors import ItemError, SourceError
 from indexer.jobs.removal import store_removals
@@ -21,10 +22,12 @@ class RemovalPlan:
     Attributes:
         item_ids: items of the catalog, and items whose removal was started.
         unknown: ids that the catalog does not have.
+        hint: what the first of them may have been meant as; empty where nothing is near.
     """
 
     item_ids: tuple[str, ...]
     unknown: tuple[str, ...] = ()
+    hint: str = ""
 
 
 def plan_of_ids(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalPlan:
@@ -37,10 +40,12 @@ def plan_of_ids(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalPlan
             *parts.parents(requested_ids),
             *catalog.lag.removals,
         }
-    return RemovalPlan(
-        item_ids=tuple(item_id for item_id in requested_ids if item_id in removable),
-        unknown=tuple(item_id for item_id in requested_ids if item_id not in removable),
-    )
+        unknown = tuple(item_id for item_id in requested_ids if item_id not in removable)
+        return RemovalPlan(
+            item_ids=tuple(item_id for item_id in requested_ids if item_id in removable),
+            unknown=unknown,
+            hint=hint(catalog.ledger, unknown[0]) if unknown else "",
+        )
 
 
 def plan_of_filter(options: CatalogOptions, expression: str) -> RemovalPlan:

@@ -8,7 +8,7 @@ from typing import Any
 from indexer.catalog.folder import catalog_names
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.credentials import without_credentials
-from indexer.core.errors import CatalogError, StoreError
+from indexer.core.errors import CatalogError, StoreError, UnknownCatalogError
 from indexer.store.indexes import AUTO, TYPES, choose
 
 _FACTS = (
@@ -47,11 +47,11 @@ def catalog_status(options: CatalogOptions) -> list[dict[str, Any]]:
         options: the default name stands for all catalogs.
 
     Raises:
-        CatalogError: there is none, or not the one that is named.
+        UnknownCatalogError: there is none, or not the one that is named.
     """
     names = catalog_names(options.data_dir)
     if not names:
-        raise CatalogError(
+        raise UnknownCatalogError(
             f"there is no catalog in {str(options.data_dir)!r}. Start one with: zeroshelf ingest "
             "SOURCE, or give --data-dir."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from indexer.core.errors import CatalogError
+from indexer.core.errors import UnknownCatalogError
 from indexer.store import schema
 from indexer.store.connection import LONG_TIMEOUT_S, Connection
 
@@ -26,11 +26,11 @@ class PhysicalCollections:
         """Pymilvus' description of a generation's collection, or of the one behind the alias.
 
         Raises:
-            CatalogError: there is none.
+            UnknownCatalogError: there is none.
         """
         collection_name = collection_name_of(name, role, generation)
         if not self.exists(collection_name):
-            raise CatalogError(
+            raise UnknownCatalogError(
                 f"catalog {name!r}: not in {self._connection.address}; `zeroshelf ingest` makes "
                 "it, `zeroshelf status` lists those there are"
             )

@@ -16,6 +16,7 @@ from indexer.commands.objects import with_objects
 from indexer.commands.options import Output, Printed, SetName, option, with_common
 from indexer.commands.reading import Reading, with_reading
 from indexer.core.errors import UsageError
+from indexer.core.exit_codes import ExitCode
 from indexer.core.label_sets import CATEGORY
 from indexer.core.object_options import ObjectOptions
 from queries.commands.object_results import classify_objects_here, show_labels
@@ -137,7 +138,12 @@ def classify(
         answered, predicted, parts = _by_catalog(where, item or (), partition, question, embed)
     names = item or [query.name for query in named_queries]
     _show_predictions(names, answered, predicted, parts, output)
-    _exit(answered.errors, some=bool(answered.names), fail_on_errors=fail_on_errors)
+    _exit(
+        answered.errors,
+        some=bool(answered.names),
+        fail_on_errors=fail_on_errors,
+        stored=bool(item),
+    )
 
 
 def _embed(
@@ -201,12 +207,19 @@ def _by_catalog(
         return queries, queries.decide(label, question.view_pooling), queries.decide_parts(label)
 
 
-def _exit(errors: Mapping[int, str], *, some: bool, fail_on_errors: bool) -> None:
-    """End with the code of the outcome, where there are errors."""
+def _exit(
+    errors: Mapping[int, str], *, some: bool, fail_on_errors: bool, stored: bool = False
+) -> None:
+    """End with the code of the outcome, where there are errors.
+
+    Args:
+        some: some input has an answer.
+        stored: the inputs were ids: those without an answer are not there.
+    """
     if errors and not some:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.USAGE if stored else ExitCode.FAILED)
     if errors and fail_on_errors:
-        raise typer.Exit(3)
+        raise typer.Exit(ExitCode.ITEMS_FAILED)
 
 
 def _encoder_of(common: CatalogOptions) -> SentenceTransformerEncoder:

@@ -13,7 +13,7 @@ from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import SetName, option, with_common
 from indexer.commands.reading import Reading, with_reading
-from indexer.core.errors import ItemError, UsageError
+from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from queries.commands.options import Partition, with_question
 from queries.commands.sentences import of_separation
@@ -83,20 +83,16 @@ def explain(
         reading.fetcher() as fetcher,
         open_catalog(common.of_set(set)) as catalog,
     ):
-        try:
-            if item is not None:
-                subject = subjects.item_subject(
-                    catalog, item, partition=partition, decoder=decoder, fetcher=fetcher
-                )
-            elif text:
-                subject = subjects.text_subject(catalog, input or "")
-            else:
-                subject = subjects.content_subject(
-                    catalog, input or "", title=title, decoder=reading.contents(), fetcher=fetcher
-                )
-        except ItemError as error:
-            console.fail(str(error))
-            raise typer.Exit(1) from error
+        if item is not None:
+            subject = subjects.item_subject(
+                catalog, item, partition=partition, decoder=decoder, fetcher=fetcher
+            )
+        elif text:
+            subject = subjects.text_subject(catalog, input or "")
+        else:
+            subject = subjects.content_subject(
+                catalog, input or "", title=title, decoder=reading.contents(), fetcher=fetcher
+            )
         explanation = reasons(
             catalog,
             subject,

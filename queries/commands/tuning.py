@@ -12,6 +12,7 @@ from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import ItemIndex, Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
+from indexer.core.exit_codes import ExitCode
 from indexer.core.layout import QuantizedAs, RefinedBy
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def tune(
             f"finds; the most was {best.worst:.2%}. Nothing was changed: give a lower "
             "--target-recall, or --index FLAT."
         )
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _quantization(

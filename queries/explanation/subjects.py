@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from indexer.catalog.item_vectors import mean_vectors, vectors_of_items
+from indexer.catalog.near_ids import hint
 from indexer.catalog.opening import OpenCatalog
 from indexer.core.boxes import Box, box_of
 from indexer.core.credentials import without_credentials
@@ -190,8 +191,8 @@ def stored_subject(catalog: OpenCatalog, item_id: str, *, partition: str | None 
         requested = catalog.ledger.partitions.items_inside(requested, partition)
     stored = vectors_of_items(catalog.archive, catalog.ledger.parts, requested).get(item_id)
     if stored is None:
-        hint = catalog.ledger.parts.hint(item_id)
-        raise UsageError(f"catalog {catalog.folder.name!r} has no item {item_id!r}{where}{hint}.")
+        near = hint(catalog.ledger, item_id, partition=partition)
+        raise UsageError(f"catalog {catalog.folder.name!r} has no item {item_id!r}{where}{near}.")
     lead = stored.rows[0]
     title, title_vector = catalog.archive.title(lead.shard, lead.row)
     row_ids = [row.row_id for row in stored.rows]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from indexer.core.credentials import without_credentials
-from indexer.core.errors import UsageError
+from indexer.core.errors import SourceError, UsageError
 from indexer.core.records import Failure, Item, Kind
 from indexer.sources import TableOptions, open_sources
 from indexer.sources.addresses import is_remote
@@ -58,7 +58,7 @@ def queries_of(
 
     Raises:
         UsageError: titles for other than all pictures.
-        SourceError: a table can't be read, or lacks a column.
+        SourceError: a table can't be read, or lacks a column; or none of the files is there.
     """
     options = replace(table or TableOptions(), metadata=False)
     if text:
@@ -71,6 +71,8 @@ def queries_of(
             shown = without_credentials(name)
             query = Query(name=shown, title=name) if text else Query(name=shown, source=name)
             queries.append(query)
+    if not text:
+        _refuse_absent(inputs)
     if not titles:
         return queries
     if text or len(queries) != len(inputs):
@@ -81,6 +83,17 @@ def queries_of(
             "in their order; '' for none."
         )
     return [replace(query, title=title) for query, title in zip(queries, titles, strict=True)]
+
+
+def _refuse_absent(inputs: Sequence[str]) -> None:
+    """Refuse files none of which is there; some missing ones among others are failed inputs.
+
+    Raises:
+        SourceError: as said.
+    """
+    if inputs and not any(is_remote(name) or Path(name).exists() for name in inputs):
+        others = f", and none of the {len(inputs) - 1:,} others is there" if inputs[1:] else ""
+        raise SourceError(f"{inputs[0]}: no such file{others}; check the path")
 
 
 def is_table(name: str) -> bool:

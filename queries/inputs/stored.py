@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from indexer.catalog.item_vectors import vectors_of_items
+from indexer.catalog.near_ids import hint
 from indexer.catalog.opening import OpenCatalog
 from indexer.catalog.places import places_of
 from queries.inputs.embedded import EmbeddedInputs, InputViews
@@ -52,7 +53,7 @@ def stored_items(
         names=names,
         vectors=vectors,
         errors={
-            place: f"{absent}{catalog.ledger.parts.hint(item_id)}"
+            place: f"{absent}{hint(catalog.ledger, item_id, partition=partition)}"
             for place, item_id in enumerate(item_ids)
             if item_id not in stored
         },

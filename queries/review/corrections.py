@@ -11,10 +11,11 @@ from typing import Any
 
 from indexer.catalog.corrections import Correction, CorrectionFile, ReplacedDecision, Verdict
 from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.near_ids import hint
 from indexer.catalog.opening import OpenCatalog, refuse_while_migrating
 from indexer.catalog.parts import PartRow
 from indexer.core.cells import inert
-from indexer.core.errors import CatalogError
+from indexer.core.errors import CatalogError, UnknownItemError
 from indexer.core.protocols import Decision
 from indexer.core.records import Label
 from indexer.labels import taxonomy
@@ -263,8 +264,8 @@ def _now() -> str:
 def _lead_row(catalog: OpenCatalog, item_id: str) -> PartRow:
     rows = catalog.ledger.parts.rows_of([item_id]).get(item_id)
     if rows is None:
-        hint = catalog.ledger.parts.hint(item_id)
-        raise CatalogError(f"catalog {catalog.folder.name!r} has no item {item_id!r}{hint}.")
+        near = hint(catalog.ledger, item_id)
+        raise UnknownItemError(f"catalog {catalog.folder.name!r} has no item {item_id!r}{near}.")
     return rows[0]
 
 

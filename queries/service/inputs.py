@@ -12,6 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from indexer.catalog.item_vectors import ItemVectors, mean_vectors, vectors_of_items
+from indexer.catalog.near_ids import hint
 from indexer.catalog.opening import OpenCatalog
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError
@@ -226,6 +227,6 @@ def stored_item(catalog: OpenCatalog, item_id: str) -> ItemVectors:
     """
     stored = vectors_of_items(catalog.archive, catalog.ledger.parts, [item_id]).get(item_id)
     if stored is None:
-        hint = catalog.ledger.parts.hint(item_id)
-        raise ItemError(Reason.MISSING, f"there is no item {item_id!r}{hint}")
+        near = hint(catalog.ledger, item_id)
+        raise ItemError(Reason.MISSING, f"there is no item {item_id!r}{near}")
     return stored

@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from shell import Shell
 
 CANDIDATES = ("--candidate-labels", "shoe,red hat")
@@ -36,6 +37,26 @@ def test_the_table_names_an_input_once(shell: Shell) -> None:
 
 def test_an_error_names_its_input_once(shell: Shell) -> None:
     """The others are classified; the bad one has an empty list."""
-    told = shell("classify", "missing.jpg", *CANDIDATES, "--output", "json", code=1)
-    assert told.stderr.count("missing.jpg") == 1
+    (shell.folder / "broken.jpg").write_text("no picture")
+    told = shell("classify", "broken.jpg", *CANDIDATES, "--output", "json", code=1)
+    assert told.stderr.count("broken.jpg") == 1
     assert told.stdout.split() == ["[", "[]", "]"]
+
+
+def test_a_failed_input_prints_no_empty_table(shell: Shell) -> None:
+    """With nothing to show stdout is empty; beside a good one the table has that alone."""
+    (shell.folder / "broken.jpg").write_text("no picture")
+    for words in (("broken.jpg",), ("broken.jpg", "--output", "csv")):
+        done = shell("classify", *words, *CANDIDATES, code=1)
+        assert done.stdout == ""
+        assert done.stderr.count("broken.jpg") == 1
+    missing = shell("classify", "nope.jpg", "neither.jpg", *CANDIDATES, code=2)
+    assert missing.stdout == ""
+    assert "nope.jpg: no such file, and none of the 1 others is there" in missing.stderr
+    Image.new("RGB", (64, 64), "red").save(shell.folder / "good.png")
+    mixed = shell("classify", "nope.jpg", "broken.jpg", "good.png", *CANDIDATES)
+    assert mixed.stdout.count("good.png") == 1
+    assert "broken.jpg" not in mixed.stdout
+    assert all(line.strip() for line in mixed.stdout.splitlines())
+    assert mixed.stderr.count("nope.jpg") == mixed.stderr.count("broken.jpg") == 1
+    shell("classify", "nope.jpg", "good.png", *CANDIDATES, "--fail-on-errors", code=3)

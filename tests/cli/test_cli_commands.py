@@ -146,18 +146,19 @@ def test_categorize_with_a_filter_that_matches_nothing(shop: Shell) -> None:
         (("categorize", "--to", "a.csv", "--labels", "mgu"), 2, "mgu"),
         (("categorize",), 2, "--to"),
         (("status", "--config", "absent.yaml"), 2, "absent.yaml"),
-        (("status", "--data-dir", "elsewhere"), 1, "there is no catalog"),
-        (("labels", "list", "--catalog", "other"), 1, "there are: catalog"),
-        (("status", "--catalog", "other"), 1, "there are: catalog"),
+        (("status", "--data-dir", "elsewhere"), 2, "there is no catalog"),
+        (("labels", "list", "--catalog", "other"), 2, "there are: catalog"),
+        (("status", "--catalog", "other"), 2, "there are: catalog"),
         (("labels", "list", "--catalog", "a b"), 2, "catalog name"),
         (("labels", "remove", "mgu"), 2, "mgu"),
         (("labels", "add", "absent.csv"), 2, "absent.csv"),
         (("labels", "add", "labels.csv"), 1, "--vectors"),
-        (("remove", "i1", "nothing"), 1, "'nothing'"),
+        (("remove", "i1", "nothing"), 2, "'nothing'"),
         (("ingest", "absent.csv"), 2, "absent.csv"),
         (("ingest", "items.jsonl", "--vectors", "l.npy"), 2, "30"),
-        (("search", "a mug"), 1, "--model"),
-        (("classify", "a.jpg"), 1, "--model"),
+        (("search", "a mug"), 2, "--model"),
+        (("classify", "--text", "a mug"), 2, "--model"),
+        (("classify", "a.jpg"), 2, "no such file"),
         (("nonsense",), 2, "nonsense"),
         (("categorize", "--to", "a.csv", "--db", "ftp://x"), 2, "ftp://x"),
     ],
@@ -369,7 +370,7 @@ def test_vectors_of_another_width_are_refused(copy: Shell) -> None:
     assert "9" in told
     assert "8" in told
     write_vectors(copy.folder / "wide.npy", 3, width=9)
-    done = copy("labels", "add", "labels.csv", "--vectors", "wide.npy", code=1)
+    done = copy("labels", "add", "labels.csv", "--vectors", "wide.npy", code=2)
     assert "9" in done.stderr
     assert "8" in done.stderr
 
@@ -438,7 +439,7 @@ def test_the_model_of_given_vectors_may_be_a_relative_folder(
     shell("ingest", "t.jsonl", "--vectors", "v.npy", "--model", "models/clip-tiny-cifar10")
     hits = shell.json("search", "a dog", "--model", shared_models / "clip-tiny-cifar10")
     assert len(hits) == len(shell.json("search", "a dog")) == 4
-    told = shell("search", "a dog", "--model", "pocket", code=1).stderr
+    told = shell("search", "a dog", "--model", "pocket", code=2).stderr
     assert "clip-tiny-cifar10" in told
     assert "pocket" in told
 
@@ -457,8 +458,8 @@ def test_items_like_an_item_are_found_without_a_model(shop: Shell) -> None:
 def test_advice_for_given_vectors_can_be_followed(shop: Shell) -> None:
     """No model is called precomputed; what is offered in its place works."""
     for words in [("search", "a mug"), ("search", "a mug", "--model", "pocket")]:
-        told = shop(*words, code=1).stderr
+        told = shop(*words, code=2).stderr
         assert "--model precomputed" not in told
         assert "model" in told
-    assert "search --item ID" in " ".join(shop("search", "a mug", code=1).stderr.split())
+    assert "search --item ID" in " ".join(shop("search", "a mug", code=2).stderr.split())
     assert shop.json("classify", "--item", "i3")

@@ -178,4 +178,4 @@ def test_an_item_is_in_the_partitions_of_all_its_rows(tmp_path: Path) -> None:
             assert {row["item_id"] for row in csv.DictReader(file)} == items
         shell("classify", "--item", "mug", *of_shop)
         shell("explain", "--item", "mug", *of_shop)
-    shell("classify", "--item", "boot", "--partition", "south", code=1)
+    shell("classify", "--item", "boot", "--partition", "south", code=2)

@@ -159,7 +159,7 @@ def test_ctrl_c_ends_an_ingestion_in_order(
     Pictures.go_on.set()
     out, _ = process.communicate(timeout=300)
     told = file.read_text()
-    assert process.returncode == 1, told
+    assert process.returncode == 130, told
     assert "Traceback" not in told
     assert "Stopping" in told
     assert "run the same ingest command again" in told

@@ -62,7 +62,7 @@ def test_a_model_is_changed_and_gone_back_to(shop: Shell, other: Path) -> None:
     assert [one["item_id"] for one in after] == [one["item_id"] for one in before]
     again = shop("reembed", "--model", other)
     assert "is of model" in again.stderr
-    refused = shop("search", "a jacket", "--model", "pocket", code=1)
+    refused = shop("search", "a jacket", "--model", "pocket", code=2)
     assert "holds vectors of" in refused.stderr
     back = shop("rollback")
     assert "pocket" in back.stdout
@@ -85,7 +85,7 @@ def test_a_partition_is_asked_for_by_its_name(shop: Shell) -> None:
     assert f"Wrote {len(hits)} items" in shop("export", "--to", "o", "--partition", "pink").stderr
     item = hits[0]["item_id"]
     assert shop.json("classify", "--item", item, "--partition", "pink")[0]
-    stray = shop("classify", "--item", item, "--partition", "white", code=1)
+    stray = shop("classify", "--item", item, "--partition", "white", code=2)
     assert "no such item of colour 'white'" in stray.stderr
     assert "such as: pink" in shop("search", "x", "--partition", "pnik", code=2).stderr
     assert "--item" in shop("classify", "x.jpg", "--partition", "pink", code=2).stderr

@@ -157,6 +157,6 @@ def test_another_model_is_refused_with_both_named(drawn: Shell, shared_models: P
     """Ingest, classify and search alike."""
     other = shared_models / "clip-tiny-cifar10"
     for command in (("ingest", "shop"), ("classify", "shop/copy.png"), ("search", "x")):
-        told = drawn(*command, "--model", other, code=1).stderr
+        told = drawn(*command, "--model", other, code=2).stderr
         assert "'pocket'" in told
         assert "clip-tiny-cifar10" in told

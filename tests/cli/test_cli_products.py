@@ -138,7 +138,7 @@ def test_remove_takes_all_pictures_of_a_product(shell: Shell) -> None:
     shell("remove", "--filter", 'part["view"] == 2 and title == "product 1"', "--yes")
     assert rows_of(shell, "p1") == []
     assert len(rows_of(shell, "p2")) == 3
-    assert shell("remove", "p9", code=1).stderr.count("no item")
+    assert shell("remove", "p9", code=2).stderr.count("no item")
 
 
 def test_an_item_goes_with_its_last_picture(shell: Shell) -> None:
@@ -337,7 +337,7 @@ def test_a_picture_is_no_item_and_its_item_is_named(shell: Shell) -> None:
     said = "it is a part of item 'p0', so name that"
     told = shell("explain", "--item", "p0#view=2", code=2).stderr
     assert said in " ".join(told.split())
-    told = shell("classify", "--item", "p0#view=2", code=1)
+    told = shell("classify", "--item", "p0#view=2", code=2)
     assert said in " ".join((told.stderr + told.stdout).split())
 
 

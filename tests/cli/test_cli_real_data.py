@@ -134,7 +134,7 @@ def test_export_is_readable_and_whole(fashion: Shell, shared_data: Path) -> None
     assert {"item_id", "title", "label_id", "label", "score"} <= set(table.column_names)
     labels = pq.read_table(fashion.folder / "exported" / "labels.parquet")
     assert labels.num_rows == 1203
-    message = fashion("export", "--to", "exported", code=1).stderr
+    message = fashion("export", "--to", "exported", code=2).stderr
     assert "holds an export already" in message
 
 

@@ -81,7 +81,7 @@ def test_only_commands_are_completed_and_only_by_options_that_they_have(shell: S
 
 def test_a_default_catalog_needs_no_options(shell: Shell) -> None:
     """The command stays short where it works as it is."""
-    told = shell("classify", "red.png", code=1).stderr
+    told = shell("classify", "red.png", code=2).stderr
     assert "zeroshelf ingest SOURCE" in told
 
 

@@ -108,7 +108,7 @@ def test_a_catalog_is_asked_as_its_model_was_trained(
         expected = dict(zip(names, map(float, documents @ query), strict=True))
         assert similarities(*options) == pytest.approx(expected, abs=1e-4)
 
-    done = shell("search", "a mug", "--prompt", "other: ", code=1)
+    done = shell("search", "a mug", "--prompt", "other: ", code=2)
     assert "'other: ' instead of 'passage: '" in done.stderr
 
 
@@ -119,7 +119,7 @@ def test_a_catalog_keeps_to_its_width(shell: Shell, checkpoint: CheckpointOf) ->
     shell("ingest", "items.jsonl", *columns, "--model", checkpoint("text"), "--truncate-dim", 8)
     (hit,) = json.loads(shell("search", "a mug", "--output", "json").stdout)
     assert hit["item_id"] == "mug"
-    done = shell("search", "a mug", "--truncate-dim", 16, code=1)
+    done = shell("search", "a mug", "--truncate-dim", 16, code=2)
     assert "8 dimensions" in done.stderr
 
 

@@ -240,4 +240,4 @@ def test_the_command_prints_json_and_a_page(folder: Path) -> None:
     assert len(re.findall(r'<img [^>]*src="data:image/jpeg', page)) == 4 + 7
     assert not re.findall(r'(src|href)="http', page)
     shell("explain", code=2)
-    shell("explain", "pictures/none.png", code=1)
+    shell("explain", "pictures/none.png", code=2)

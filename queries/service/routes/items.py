@@ -11,6 +11,7 @@ from fastapi.responses import Response
 
 from indexer.catalog.corrections import CorrectionFile
 from indexer.catalog.dead_letters import DeadLetters
+from indexer.catalog.near_ids import hint
 from indexer.catalog.opening import OpenCatalog
 from indexer.core.boxes import box_of, cut
 from indexer.core.errors import ItemError
@@ -310,5 +311,6 @@ def fields_of_row(catalog: OpenCatalog, row_id: str) -> dict[str, Any]:
         lead = catalog.ledger.parts.leads([row_id]).get(row_id)
         fields = catalog.items.fetch([lead]).get(lead) if lead is not None else None
     if fields is None:
-        raise Problem(404, "not-found", "No such item", f"There is no item {row_id!r}.")
+        near = hint(catalog.ledger, row_id)
+        raise Problem(404, "not-found", "No such item", f"There is no item {row_id!r}{near}.")
     return fields

@@ -34,7 +34,7 @@ def test_an_input_that_is_not_there_costs_no_other(shell: Shell, drawn: Path) ->
     done = shell("classify", "nowhere.jpg", drawn / "mug-red.png", "--output", "json")
     assert [len(answer) > 0 for answer in json.loads(done.stdout)] == [False, True]
     assert "nowhere.jpg: there is no such file" in done.stderr
-    shell("classify", "nowhere.jpg", code=1)
+    shell("classify", "nowhere.jpg", code=2)
 
 
 def test_items_are_found(shell: Shell, drawn: Path) -> None:
