@@ -1,8 +1,10 @@
-// The colours of classes. They were searched for: any two are at least .119 apart in OKLab as people
-// see them who see all colours, or no red, no green, or (counted .6) no blue (Machado 2009), and have
-// 3:1 of contrast to the ground, in both schemes. Every second class is of squares, too.
+// The colours of classes. They were searched for, so that any two, the greys of the others included,
+// are as far apart in OKLab as can be as people see them who see all colours, or no red, no green or no
+// blue (Machado 2009), with 3:1 of contrast to the ground. Small points of dark colours look alike on
+// white, so the light scheme has none darker than .48. Neighbours in the list differ most, and every
+// second class is of squares, too.
 
-const LIGHT = ["#240fad", "#a49245", "#6d86ff", "#55101c", "#525c80", "#44085f", "#2055e1", "#cc6ca7", "#806e1c", "#66442c"];
+const LIGHT = ["#1f98ed", "#b00d6b", "#ed6e12", "#2662fe", "#d71908", "#2aa654", "#861ccb", "#357518", "#ec4acf", "#675796"];
 const DARK = ["#7a57f2", "#d9ff17", "#b76006", "#86cdff", "#cca124", "#61a0f4", "#f3669a", "#bcf8fb", "#d22488", "#ffaba5"];
 
 export const MOST = LIGHT.length;
