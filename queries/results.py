@@ -120,12 +120,15 @@ class SearchResult:
         counted: items that the facets count.
         all_counted: whether these are all that match: with a filter all of them, with a smallest
             similarity all above it; else the nearest ones.
+        next_after: of a list, the id behind which its next page begins; None where this is the
+            last, and where something was searched for.
     """
 
     hits: list[SearchHit]
     facets: tuple[Facet, ...] = ()
     counted: int = 0
     all_counted: bool = True
+    next_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

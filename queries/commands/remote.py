@@ -250,6 +250,7 @@ def search_remotely(
         "min_similarity": query.min_similarity,
         "partition": query.partition,
         "category": list(query.categories),
+        "after": query.after,
     }
     options = {name: value for name, value in options.items() if value}
     with remote.client() as client:

@@ -64,11 +64,22 @@ def _search_query(
         ),
     ] = "",
     limit: Limit = 10,
+    after: Annotated[
+        str,
+        option(
+            "--after",
+            metavar="ID",
+            help="Go on with a list behind this id: the next page of what --category and --filter "
+            "choose.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> SearchQuery:
     return SearchQuery(
         vector=None,
         without=tuple(not_ or ()),
         limit=limit,
+        after=after,
         filter_expression=filter,
         categories=tuple(words(category)),
         partition=partition,

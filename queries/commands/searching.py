@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -238,6 +239,8 @@ def _show(result: SearchResult, output: SearchOutput, columns: Sequence[str]) ->
         console.say("No items found.")
     for facet in result.facets:
         _show_counts(facet, result)
+    if result.next_after is not None:
+        console.say(f"More items match: go on with --after {shlex.quote(result.next_after)}")
 
 
 def _show_counts(facet: Facet, result: SearchResult) -> None:

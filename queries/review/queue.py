@@ -62,10 +62,12 @@ class Choice:
     Attributes:
         label_ids: of the labels that they have, "" for none; None for all.
         statuses: of them; empty for all.
+        item_ids: only these; None for all.
     """
 
     label_ids: frozenset[str] | None = None
     statuses: frozenset[str] = frozenset()
+    item_ids: frozenset[str] | None = None
 
 
 ALL = Choice()
@@ -192,6 +194,8 @@ class DecisionCache:
         is_chosen = ~_equal(rows["status"], Status.NOT_APPLICABLE.value)
         if choice.label_ids is not None:
             is_chosen &= _one_of(rows["label_id"], choice.label_ids)
+        if choice.item_ids is not None:
+            is_chosen &= _one_of(rows["item_id"], choice.item_ids)
         waiting = ~reviewed & is_chosen
         if choice.statuses:
             waiting &= _one_of(rows["status"], choice.statuses)

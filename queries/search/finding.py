@@ -17,6 +17,7 @@ from indexer.core.words import excluded_expression
 from indexer.labels import taxonomy
 from queries.results import FoundBy, SearchHit, SearchResult
 from queries.search.facets import count_values, group_of, require_columns
+from queries.search.listing import listed_ids
 from queries.search.query import SearchQuery
 from queries.search.ranking import best_of_groups, fuse
 from queries.search.word_search import rank_by_words
@@ -36,10 +37,21 @@ DEEPER = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ranking:
-    """The items that a search ranked, the best first, and whether there are no others."""
+    """The items that a search ranked, the best first, and whether there are no others.
+
+    Attributes:
+        listed: ids of a list, also of those that the database lacks.
+    """
 
     hits: list[SearchHit]
     is_complete: bool
+    listed: tuple[str, ...] = ()
+
+    def next_after(self, query: SearchQuery) -> str | None:
+        """The id behind which the next page of a list begins; None where this is the last."""
+        end = query.offset + query.limit
+        has_more = len(self.listed) > end or not self.is_complete
+        return self.listed[end - 1] if has_more and len(self.listed) >= end else None
 
 
 def search(
@@ -69,19 +81,15 @@ def search(
 def find(catalog: OpenCatalog, query: SearchQuery) -> SearchResult:
     """The best items of a query; what both the vector and the words find comes first.
 
-    A query of neither lists the items that its filter or its categories choose, by id: pages of
-    them do not overlap, as long as no item comes or goes.
+    A query of neither lists the items that its filter or its categories choose, by id
+    (``queries.search.listing``).
 
     Raises:
         TaxonomyError: an unknown or ambiguous category.
         UsageError: the filter, the limit or a column is not valid, there is no such partition,
             or nothing is searched for.
     """
-    is_list = query.vector is None and not query.words
-    if is_list and not query.chooses:
-        raise UsageError("nothing to search for: give words, --image FILE, or both.")
-    if is_list and query.min_similarity is not None:
-        raise UsageError("--min-similarity needs something to be like: give words or --image FILE.")
+    _refuse_unclear(query)
     query = _in_categories(catalog, query)
     if query.facets or query.group_by:
         value_columns = catalog.value_columns
@@ -97,7 +105,32 @@ def find(catalog: OpenCatalog, query: SearchQuery) -> SearchResult:
         facets=tuple(count_values(counted, column) for column in query.facets),
         counted=len(counted),
         all_counted=ranking.is_complete and len(counted) == len(ranking.hits),
+        next_after=None if query.group_by else ranking.next_after(query),
     )
+
+
+def _refuse_unclear(query: SearchQuery) -> None:
+    """Refuse what asks for nothing, or mixes a list and a search.
+
+    Raises:
+        UsageError: as said.
+    """
+    if query.vector is not None or query.words:
+        if query.after or query.item_ids:
+            raise UsageError(
+                "after and item_ids are of lists, which have an order of their own: leave them out "
+                "of a search by words, picture or item."
+            )
+        return
+    if not query.chooses:
+        raise UsageError("nothing to search for: give words, --image FILE, or both.")
+    if query.min_similarity is not None:
+        raise UsageError("--min-similarity needs something to be like: give words or --image FILE.")
+    if query.after and (query.offset or query.facets or query.group_by):
+        raise UsageError(
+            "after goes on with a list: offset, facets and group_by are of the whole list, so "
+            "leave them out."
+        )
 
 
 def _in_categories(catalog: OpenCatalog, query: SearchQuery) -> SearchQuery:
@@ -150,17 +183,14 @@ def _ranked(catalog: OpenCatalog, query: SearchQuery, depth: int) -> _Ranking:
 
 def _listed(catalog: OpenCatalog, query: SearchQuery, depth: int) -> _Ranking:
     """The first items that the filter chooses, by id."""
-    removals = catalog.lag.removals
-    matching = catalog.items_in(query.partition).item_ids(query.filter_expression)
-    row_ids = [row_id for row_id in matching if row_id not in removals]
-    ids = sorted(_items_of(catalog, row_ids) if catalog.ledger.parts.exist else row_ids)
-    stored = _stored(catalog, query, ids[:depth])
+    listed = listed_ids(catalog, query, depth)
+    stored = _stored(catalog, query, listed.item_ids)
     hits = [
         _search_hit(stored[item_id][0], None, FoundBy.FILTER)
-        for item_id in ids[:depth]
+        for item_id in listed.item_ids
         if item_id in stored
     ]
-    return _Ranking(hits=hits, is_complete=len(ids) <= depth)
+    return _Ranking(hits=hits, is_complete=listed.is_complete, listed=listed.item_ids)
 
 
 def _fused(

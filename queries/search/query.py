@@ -20,6 +20,9 @@ class SearchQuery:
         without: phrases that a found item must not have among its words.
         limit: hits, or groups of them.
         offset: hits to leave out: a next page.
+        after: only items behind this id: the next page of a list, where nothing is searched for.
+        item_ids: a list of these items, as far as the filter and the categories choose them; none
+            are all.
         leave_out: id of an item that is not to be found, since it is the query.
         filter_expression: Milvus syntax over the items' fields and ``metadata["..."]``.
         categories: only items of these labels, by id, name or path; a branch with all below it.
@@ -34,6 +37,8 @@ class SearchQuery:
     without: tuple[str, ...] = ()
     limit: int = 10
     offset: int = 0
+    after: str = ""
+    item_ids: tuple[str, ...] = ()
     leave_out: str | None = None
     filter_expression: str = ""
     categories: tuple[str, ...] = ()
@@ -45,7 +50,7 @@ class SearchQuery:
     @property
     def chooses(self) -> bool:
         """Whether it says by itself which items are meant, without anything to be like."""
-        return bool(self.filter_expression.strip() or self.categories)
+        return bool(self.filter_expression.strip() or self.categories or self.item_ids)
 
     @property
     def last_hit(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,8 @@ from queries.service.client.answers import (
 )
 from queries.service.client.connection import Connection, file_part
 from queries.service.client.results import Explanation
+
+_LISTED_AT_ONCE = 500
 
 
 class Asking(Connection):
@@ -131,6 +133,38 @@ class Asking(Connection):
         else:
             answer = self._ask_of_picture("/v1/search", picture, query, "query")
         return search_result_of(answer)
+
+    def list_items(
+        self,
+        filter_expression: str = "",
+        *,
+        category: Sequence[str] = (),
+        partition: str | None = None,
+        item_ids: Sequence[str] = (),
+    ) -> Iterator[SearchHit]:
+        """All items that a filter, labels or ids choose, by id; asks for pages as it goes.
+
+        An item that comes or goes meanwhile makes no other be skipped or given twice.
+
+        Args:
+            category: labels by id, name or path, a branch with all below it.
+            item_ids: at most 10,000.
+
+        Raises:
+            ServiceError: refused; nothing is chosen, or there is no such label or partition.
+            StoreUnavailableError: the service does not answer.
+            UsageError: a text in the place of a list.
+        """
+        refuse_single_texts(category=category, item_ids=item_ids)
+        chosen: dict[str, Any] = {"category": list(category), "item_ids": list(item_ids)}
+        chosen |= {} if partition is None else {"partition": partition}
+        after: str | None = ""
+        while after is not None:
+            page = self.find(
+                filter_expression=filter_expression, limit=_LISTED_AT_ONCE, after=after, **chosen
+            )
+            yield from page.hits
+            after = page.next_after
 
     def objects(self, picture: str | Path | bytes, **query: Any) -> PictureObjects:
         """The things in a picture, with their labels and the items like each ("shop the look").

@@ -38,6 +38,7 @@ class Reviewing(Connection):
         offset: int = 0,
         category: Sequence[str] = (),
         status: Sequence[str] = (),
+        item_ids: Sequence[str] | None = None,
         set_name: str = CATEGORY,
     ) -> ReviewQueue:
         """Items that nobody has looked at, the most useful first.
@@ -46,16 +47,20 @@ class Reviewing(Connection):
             limit: items of the page, at most 100.
             category: labels by id, name or path, a branch with all below it; "" is no label.
             status: accepted, review, unknown or not_visible; none are all.
+            item_ids: only these, at most 10,000; None for all.
 
         Raises:
             ServiceError: refused, or there is no such label set.
             StoreUnavailableError: the service does not answer.
             UsageError: a text in the place of a list.
         """
-        refuse_single_texts(category=category, status=status)
+        refuse_single_texts(category=category, status=status, item_ids=item_ids)
         parameters: dict[str, Any] = {"limit": limit, "offset": offset, "set": set_name}
         parameters |= {"category": list(category), "status": list(status)}
-        return queue_of(self._ask("GET", "/v1/review", params=parameters))
+        if item_ids is None:
+            return queue_of(self._ask("GET", "/v1/review", params=parameters))
+        chosen = parameters | {"item_ids": list(item_ids)}
+        return queue_of(self._ask("POST", "/v1/review/queue", json=chosen))
 
     def review(
         self,

@@ -1,6 +1,7 @@
 // The map: what the service knows of it, and the list that a selection leads to.
 import { ask, attempt, element, inPath, itemCard, itemLink, percent, picture, say } from "./parts.js";
 import { mapView } from "./map_view.js";
+import { MOST_SELECTED, keepSelection } from "./selection.js";
 
 const MOST_SEARCHED = 3500; // characters of a filter that an address and the service take
 
@@ -111,9 +112,14 @@ function numbers(base64) {
   return new Uint16Array(bytes.buffer);
 }
 
-// Where a selection leads: a search among its items, and the review of its most frequent label.
+// Where a selection leads: its items as a list and to review, a search among them, and the review of
+// its most frequent label.
 function leads(ids, indices, valueOf, columnOf) {
   const links = [];
+  if (indices.length <= MOST_SELECTED) {
+    const name = keepSelection(indices.map((index) => ids[index]));
+    links.push(element("a", { href: `#search?selection=${name}` }, "Open as a list"), element("a", { href: `#review?selection=${name}` }, "Review these items"));
+  } else links.push(element("span", { className: "dim small" }, `Up to ${MOST_SELECTED.toLocaleString("en")} items open as a list, and can be reviewed.`));
   const filter = `item_id in ${JSON.stringify(indices.slice(0, 500).map((index) => ids[index]))}`;
   if (indices.length <= 500 && filter.length <= MOST_SEARCHED) {
     const like = ids[indices[0]];
@@ -123,7 +129,7 @@ function leads(ids, indices, valueOf, columnOf) {
     const counts = new Map();
     for (const value of indices.map(valueOf).filter(Boolean)) counts.set(value, (counts.get(value) ?? 0) + 1);
     const [most] = [...counts].sort((one, other) => other[1] - one[1]);
-    if (most) links.push(element("a", { href: `#review?${new URLSearchParams({ category: most[0].value })}` }, `Review ${most[0].name}`));
+    if (most) links.push(element("a", { href: `#review?${new URLSearchParams({ category: most[0].value })}` }, `Review all of ${most[0].name}`));
   }
   return links;
 }

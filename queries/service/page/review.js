@@ -4,11 +4,18 @@ import { categoryChooser } from "./category_chooser.js";
 import { grid } from "./review_grid.js";
 import { one } from "./review_one.js";
 import { session } from "./review_session.js";
+import { GONE, selectionOf } from "./selection.js";
 
 const STATUSES = ["accepted", "review", "unknown"];
 
 export function show(view, { onCount, query }) {
   const set = chosenSet(query);
+  const selection = query.get("selection"); // of the map
+  const items = selection ? selectionOf(selection) : null;
+  if (selection && !items) {
+    view.append(element("h2", {}, "Review"), element("p", { className: "end" }, GONE));
+    return () => {};
+  }
   let open = true;
   let running = null; // a second click or a held key must not decide the next item, unseen
   let undoes = 0; // that wait
@@ -26,6 +33,8 @@ export function show(view, { onCount, query }) {
   const back = element("button", { type: "button", className: "quiet", onclick: () => act("undo") }, "Undo", element("kbd", {}, "U"));
   view.append(element("h2", {}, "Review"), setChooser("review", set),
     element("p", { className: "dim" }, "The labels that are worth a look come first. What you say is kept, and teaches the labels."),
+    items ? element("p", { id: "of-selection" }, `Only the ${items.length.toLocaleString("en")} items that were chosen on the map. `,
+      element("a", { href: "#review" }, "All items")) : "",
     element("div", { className: "row" }, element("label", {}, set === "category" ? "Category" : "Label", category.root),
       element("label", {}, "Status", status), element("div", { className: "buttons" }, several, back)),
     left, place);
@@ -35,7 +44,7 @@ export function show(view, { onCount, query }) {
   // The address says what is chosen, so that it can be linked and gone back to.
   function choose() {
     const chosen = { ...(set === "category" ? {} : { set }), ...(category.value() === null ? {} : { category: category.value() }),
-      ...(status.value ? { status: status.value } : {}), ...(isGrid() ? { view: "grid" } : {}) };
+      ...(status.value ? { status: status.value } : {}), ...(selection ? { selection } : {}), ...(isGrid() ? { view: "grid" } : {}) };
     const told = new URLSearchParams(chosen).toString();
     history.replaceState(null, "", `#review${told && `?${told}`}`);
     start();
@@ -48,7 +57,7 @@ export function show(view, { onCount, query }) {
 
   function start() {
     if (queue) queue.open = false;
-    queue = session(set, { category: category.value(), status: status.value });
+    queue = session(set, { category: category.value(), status: status.value, items });
     shown = (isGrid() ? grid : one)(place, queue, act);
     return run(shown.load);
   }
@@ -108,7 +117,7 @@ export function show(view, { onCount, query }) {
           : "Scores are not calibrated here, so the number is a rough one: run zeroshelf labels calibrate with labelled items, such as the exported corrections, and categorize again.")));
     if (set !== "category" || counted === doubtful) return;
     counted = doubtful;
-    const isAll = category.value() === null && !status.value;
+    const isAll = category.value() === null && !status.value && !items;
     Promise.resolve(onCount(isAll ? doubtful : undefined)).catch((error) => say(error.message));
   }
 
@@ -118,7 +127,7 @@ export function show(view, { onCount, query }) {
       return element("div", { className: "end" }, element("p", {}, `Only skipped ones are left: ${skipped.toLocaleString("en")}.`),
         element("button", { type: "button", onclick: attempt(() => { queue.forgetSkipped(); return start(); }) }, "Look at them again"));
     }
-    return element("p", { className: "end" }, category.value() !== null || status.value
+    return element("p", { className: "end" }, category.value() !== null || status.value || items
       ? "Nothing of this choice waits." : "Nothing waits. Items come here when they are categorized with write-back.");
   }
 

@@ -9,16 +9,15 @@ const kept = new Map();
 export function session(set, choice) {
   if (!kept.has(set)) kept.set(set, { skipped: new Set(), done: [] });
   const { skipped, done } = kept.get(set);
-  const asked = new URLSearchParams({ limit: PAGE, set });
-  if (choice.category !== null) asked.append("category", choice.category);
-  if (choice.status) asked.append("status", choice.status);
+  const asked = { limit: PAGE, set, category: choice.category === null ? [] : [choice.category],
+    status: choice.status ? [choice.status] : [], ...(choice.items ? { item_ids: choice.items } : {}) };
   const figures = { total: 0, doubtful: 0, reviewed: 0, expected_wrong: 0, calibrated: false };
 
   // The first items of the queue that were not skipped and are not shown already.
   async function next(count, shown = new Set()) {
     const items = [];
     for (let offset = 0; items.length < count; offset += PAGE) {
-      const answer = await ask(`/v1/review?${asked}&offset=${offset}`);
+      const answer = await ask("/v1/review/queue", { method: "POST", json: { ...asked, offset } });
       for (const name of Object.keys(figures)) figures[name] = answer[name];
       items.push(...answer.items.filter((item) => !skipped.has(item.item_id) && !shown.has(item.item_id)));
       if (offset + PAGE >= answer.total) break;

@@ -2,15 +2,17 @@
 import { categoryChooser } from "./category_chooser.js";
 import { look } from "./objects.js";
 import { ask, attempt, element, itemCard, say } from "./parts.js";
+import { GONE, selectionOf } from "./selection.js";
 
 const PAGE = 60;
-const MOST = 5000;
+const MOST = 5000; // of a search; a list goes on to its end
 const CHIPS = 12;
 const PRICE = "price"; // what results show of the metadata where nothing else is asked for
 
 export function show(view, { query }) {
   let asked = null;
   let busy = null; // the query whose next page is on its way
+  const selection = query.get("selection"); // of the map
   const grid = element("ul", { className: "grid", id: "hits" });
   const end = element("p", { className: "end" });
   const words = element("input", { id: "words", type: "search", placeholder: "striped mug" });
@@ -64,11 +66,12 @@ export function show(view, { query }) {
       filter: filter.value, without: without.value, least: least.value, facets: counted.value, group: grouped.value.trim(), columns: columns.value,
       hybrid: hybrid.checked ? "1" : "" }).filter(([, value]) => value));
     if (category.value() !== null) told.set("category", category.value());
+    if (selection && !query.text && !query.item_id) told.set("selection", selection); // a search is among all items
     if (location.hash === `#search?${told}`) await start(asking(query));
     else location.hash = `#search?${told}`;
   }
 
-  const chooses = () => category.value() !== null || status.value || filter.value.trim();
+  const chooses = () => category.value() !== null || status.value || filter.value.trim() || selection;
 
   // A branch means all below it.
   const conditions = (names = category.ids()) => [names && `label_id in ${JSON.stringify(names)}`,
@@ -78,8 +81,12 @@ export function show(view, { query }) {
     things.replaceChildren();
     // The service knows what is below a branch; "none fits" is no label that it could.
     const named = category.value();
-    asked = { ...query, filter: conditions(named ? null : category.ids()), category: named ? [named] : [], offset: 0, facets: listed(counted.value),
-      without: listed(without.value), least: least.value, group: grouped.value.trim(), hybrid: hybrid.checked && Boolean(query.text) };
+    const isList = !query.text && !query.item_id && !query.file;
+    const chosen = isList && selection ? selectionOf(selection) : [];
+    if (!chosen) throw new Error(GONE);
+    asked = { ...query, filter: conditions(named ? null : category.ids()), category: named ? [named] : [], shown: 0, facets: listed(counted.value),
+      without: listed(without.value), least: least.value, group: grouped.value.trim(), hybrid: hybrid.checked && Boolean(query.text),
+      isList, item_ids: chosen, after: null };
     grid.replaceChildren();
     chips.replaceChildren();
     end.textContent = "";
@@ -99,11 +106,13 @@ export function show(view, { query }) {
     try {
       const answer = await page(query);
       if (query !== asked) return;
-      if (!query.offset) chips.replaceChildren(...answer.facets.map((facet) => counts(facet, answer, narrow)));
+      if (!query.shown) chips.replaceChildren(...answer.facets.map((facet) => counts(facet, answer, narrow)));
       grid.append(...answer.hits.map((hit) => itemCard(hit, { columns: listed(columns.value), more: attempt(() => go({ text: words.value, item_id: hit.item_id })) })));
-      query.offset += answer.hits.length;
-      if (answer.hits.length < PAGE || query.offset >= MOST) {
-        end.textContent = answer.hits.length < PAGE ? `${query.offset} items.` : `The first ${query.offset} items: narrow the search to see others.`;
+      query.shown += answer.hits.length;
+      query.after = answer.next_after;
+      const isOver = query.isList && !query.group ? query.after === null : answer.hits.length < PAGE;
+      if (isOver || (!query.after && query.shown >= MOST)) {
+        end.textContent = isOver ? `${query.shown} items.` : `The first ${query.shown} items: narrow the search to see others.`;
         asked = null;
       }
     } finally {
@@ -170,11 +179,14 @@ function equals(column, value, hits) {
   return `metadata[${JSON.stringify(column)}] == ${JSON.stringify(own ?? value)}`;
 }
 
-function page({ text, item_id, file, filter, category, offset, hybrid, without, least, facets, group }) {
-  const json = { filter, category, offset, limit: PAGE, hybrid, without };
+function page({ text, item_id, file, filter, category, shown, after, item_ids, hybrid, without, least, facets, group }) {
+  const json = { filter, category, limit: PAGE, hybrid, without, item_ids };
+  // A list goes on behind its last item, so that none is missed where others go.
+  if (after) json.after = after;
+  else json.offset = shown;
   if (least !== "") json.min_similarity = Number(least);
   if (group) json.group_by = group;
-  if (!offset) json.facets = facets;
+  if (!shown) json.facets = facets;
   if (text) json.text = text;
   if (item_id) json.item_id = item_id;
   if (!file) return ask("/v1/search", { method: "POST", json });

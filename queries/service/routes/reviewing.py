@@ -34,6 +34,7 @@ from queries.service.schemas.reviewing import (
     CorrectionOut,
     DoubtOut,
     GivenVerdict,
+    QueueRequest,
     ReviewResponse,
     ReviewStatus,
     SeveralVerdicts,
@@ -122,13 +123,28 @@ async def review_queue(
     status: Annotated[list[ReviewStatus], Query(description="Of these statuses only.")] = [],  # noqa: B006
 ) -> ReviewResponse:
     """Items that nobody has looked at, the most useful first, with the labels they could have."""
+    page = QueueRequest(limit=limit, offset=offset, set=set, category=category, status=status)
+    return await _queue(request, page)
+
+
+@router.post("/review/queue", dependencies=[MayRead])
+async def review_queue_of(request: Request, body: QueueRequest) -> ReviewResponse:
+    """As the same by GET, also of some items, which are too many for an address."""
+    return await _queue(request, body)
+
+
+async def _queue(request: Request, page: QueueRequest) -> ReviewResponse:
     engine: Engine = request.app.state.engine
     decided: DecisionCache = request.app.state.decided
 
     def look(opened: OpenCatalog) -> tuple[Queue, dict[str, Any], Any]:
-        catalog = opened.of_set(set)
-        choice = Choice(label_ids=_chosen(catalog, category), statuses=frozenset(status))
-        queue = decided.queue(catalog, limit=limit, offset=offset, choice=choice)
+        catalog = opened.of_set(page.set)
+        choice = Choice(
+            label_ids=_chosen(catalog, page.category),
+            statuses=frozenset(page.status),
+            item_ids=None if page.item_ids is None else frozenset(page.item_ids),
+        )
+        queue = decided.queue(catalog, limit=page.limit, offset=page.offset, choice=choice)
         rows = catalog.ledger.parts.rows_of([doubt.item_id for doubt in queue.page])
         leads = {item_id: item_rows[0].row_id for item_id, item_rows in rows.items()}
         stored = catalog.items.fetch(list(leads.values()))
@@ -144,11 +160,11 @@ async def review_queue(
     queue, fields, vectors = await engine.run(look)
     doubts, answers, calibrated = queue.page, [], False
     if queue.total:
-        calibrated = await engine.is_calibrated(Question(set_name=set))
+        calibrated = await engine.is_calibrated(Question(set_name=page.set))
     if doubts:
         seen = np.array([vector for vector, _ in vectors])
         titles = [title for _, title in vectors]
-        answers = await engine.classify(seen, Question(set_name=set), titles=titles)
+        answers = await engine.classify(seen, Question(set_name=page.set), titles=titles)
     return ReviewResponse(
         total=queue.total,
         doubtful=queue.doubtful,

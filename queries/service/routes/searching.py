@@ -45,7 +45,7 @@ async def find(request: Request) -> SearchResponse:
 async def _found(
     engine: Engine, body: SearchRequest, picture: Upload | Input | None
 ) -> SearchResponse:
-    chooses = bool(body.filter.strip() or body.category)
+    chooses = bool(body.filter.strip() or body.category or body.item_ids)
     check_question(
         body.text,
         pictured=picture is not None,
@@ -66,6 +66,8 @@ async def _found(
         without=tuple(body.without),
         limit=body.limit,
         offset=body.offset,
+        after=body.after,
+        item_ids=tuple(body.item_ids),
         leave_out=body.item_id,
         filter_expression=body.filter,
         categories=tuple(body.category),

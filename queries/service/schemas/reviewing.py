@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -49,6 +49,28 @@ class ReviewResponse(Wire):
         description="Whether scores are calibrated on labelled items (``labels calibrate``)."
     )
     items: list[DoubtOut]
+
+
+class QueueRequest(Wire):
+    """A page of the review queue, and of which items."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"item_ids": ["sku-1", "sku-2"], "limit": 20}]}
+    )
+
+    limit: int = Field(default=20, ge=1, le=100)
+    offset: int = Field(default=0, ge=0)
+    set: SetName = CATEGORY
+    category: list[Annotated[str, Field(max_length=512)]] = Field(
+        default=[],
+        max_length=100,
+        description="Labels by id, name or path, a branch with all below it; empty text is no "
+        "label.",
+    )
+    status: list[ReviewStatus] = Field(default=[], description="Of these statuses only.")
+    item_ids: list[Annotated[str, Field(min_length=1, max_length=512)]] | None = Field(
+        default=None, max_length=10_000, description="Only these items; null for all."
+    )
 
 
 Given = Literal[Verdict.ACCEPTED, Verdict.CORRECTED, Verdict.REJECTED]

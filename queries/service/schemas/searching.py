@@ -13,7 +13,8 @@ from queries.service.schemas.wire import Fraction, Wire
 class SearchRequest(Wire):
     """What to look for: words, a picture by URL, an item like it, or words with one of these.
 
-    With none of them the items that ``filter`` and ``category`` choose are listed, by id.
+    With none of them the items that ``filter``, ``category`` and ``item_ids`` choose are listed, by
+    id; ``after`` gives their next page.
     """
 
     model_config = ConfigDict(
@@ -58,6 +59,11 @@ class SearchRequest(Wire):
         max_length=100,
         description="Only items of these labels, by id, name or path; a branch with all below it.",
     )
+    item_ids: list[Annotated[str, Field(min_length=1, max_length=512)]] = Field(
+        default=[],
+        max_length=10_000,
+        description="List these items only.",
+    )
     partition: str | None = Field(
         default=None,
         min_length=1,
@@ -65,7 +71,18 @@ class SearchRequest(Wire):
         description="Only items of this partition of a divided catalog, such as one shop.",
     )
     limit: int = Field(default=10, ge=1, le=1_000)
-    offset: int = Field(default=0, ge=0, le=10_000, description="Hits to leave out: a next page.")
+    offset: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="Hits to leave out: a next page. Lists have a better way, after.",
+    )
+    after: str = Field(
+        default="",
+        max_length=512,
+        description="Go on with a list behind this id, as next_after told it: no item is skipped "
+        "or met twice, whatever comes or goes meanwhile.",
+    )
 
     @model_validator(mode="after")
     def _something(self) -> SearchRequest:
@@ -130,6 +147,10 @@ class SearchResponse(Wire):
     facets: list[FacetOut] = Field(default=[])
     counted: int = 0
     all_counted: bool = True
+    next_after: str | None = Field(
+        default=None,
+        description="Of a list: what ``after`` is for its next page; null where this is the last.",
+    )
 
     @staticmethod
     def of(result: SearchResult) -> SearchResponse:
@@ -139,4 +160,5 @@ class SearchResponse(Wire):
             facets=[FacetOut.of(facet) for facet in result.facets],
             counted=result.counted,
             all_counted=result.all_counted,
+            next_after=result.next_after,
         )

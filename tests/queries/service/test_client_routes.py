@@ -28,7 +28,7 @@ from queries.service.client.results import NewItem, ServiceJob
 from queries.service.settings import ServiceSettings
 
 NOT_FOR_PROGRAMS = {("GET", "/openapi.json"), ("GET", "/"), ("GET", "/page")}
-WAITED_FOR = {"duplicates", "audit", "map_labels", "wait", "search"}
+WAITED_FOR = {"duplicates", "audit", "map_labels", "wait", "search", "list_items"}
 """Methods that call others; ``test_cleaning`` and ``test_mapping_route`` have the first three."""
 
 
@@ -91,6 +91,7 @@ def calls(client: Client, drawn: Path, folder: Path) -> dict[str, Any]:
     call(client.map_points)
     call(client.catalog)
     call(client.review_queue, limit=3)
+    client.review_queue(item_ids=["mug-red.png"])
     call(client.review, "new", "accepted")
     call(client.corrections)
     call(client.withdraw, ["new"], times=[given["review"].time])

@@ -544,6 +544,45 @@ def test_the_map_is_laid_out_coloured_and_chosen_from_by_keys(page: Page, addres
     assert shown < 8, "only the items of the pressed colour are on the map"
 
 
+def test_a_selection_of_the_map_opens_as_a_list_and_for_review(page: Page, address: str) -> None:
+    """These very items, in both views; a tab that does not have the selection says so."""
+    page.goto(f"{address}/#map")
+    canvas = page.get_by_role("application", name=re.compile("^Map of 8 items"))
+    lay_out = page.get_by_role("button", name="Lay the items out")
+    expect(canvas.or_(lay_out)).to_be_visible()
+    if lay_out.is_visible():
+        lay_out.click()
+    expect(canvas).to_be_visible()
+    page.get_by_label("Coloured by").select_option("attributes.colour")
+    page.get_by_role("button", name=re.compile("^red")).click()
+    canvas.focus()
+    for key in ("-", "-", "-", "s", *["Shift+ArrowDown"] * 5, "Enter"):
+        page.keyboard.press(key)
+    chosen = page.get_by_role("region", name="Selection")
+    expect(chosen.get_by_role("heading")).to_be_focused()
+    count = int(chosen.get_by_role("heading").inner_text().split()[0])
+    assert 0 < count < 8
+    links = chosen.locator(".card strong a")
+    expect(links).to_have_count(count)
+    titles = sorted(links.all_inner_texts())
+    chosen.get_by_role("link", name="Open as a list").click()
+    expect(page.locator(".end")).to_have_text(f"{count} items.")
+    assert sorted(page.locator("#hits .card strong a").all_inner_texts()) == titles
+    page.go_back()
+    canvas.focus()
+    for key in ("-", "-", "-", "s", *["Shift+ArrowDown"] * 5, "Enter"):
+        page.keyboard.press(key)
+    review = chosen.get_by_role("link", name="Review these items")
+    href = review.get_attribute("href")
+    review.click()
+    expect(page.locator("#of-selection")).to_contain_text("Only the")
+    assert_accessible(page)
+    page.evaluate("sessionStorage.clear()")
+    page.goto(f"{address}/#catalog")
+    page.goto(f"{address}/{href}")
+    expect(page.locator("main")).to_contain_text("does not have that selection")
+
+
 def test_a_lasso_and_a_point_of_the_map(page: Page, address: str) -> None:
     """What a drag goes around is found, what lies outside is not; a click opens what it hits."""
     page.goto(address)

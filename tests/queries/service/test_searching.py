@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
+from indexer.core.errors import UsageError
 from queries import Client
 from queries.categorizing.categorize import categorize
 from queries.results import FoundBy
@@ -70,6 +71,29 @@ def test_a_category_alone_lists_its_items(client: TestClient, options: CatalogOp
     assert "nothing to search for" in ask(client, 400)["detail"]
 
 
+def test_pages_of_a_list_go_on_behind_an_id(client: TestClient) -> None:
+    """Nothing is skipped where the items before go; the last page says that it is the last."""
+    everything = {"filter": 'item_id != ""'}
+    first = ask(client, **everything, limit=3)
+    ids = [hit["item_id"] for hit in first["hits"]]
+    assert ids == ["guitar-blue.png", "guitar-red.png", "laptop-blue.png"]
+    assert first["next_after"] == ids[-1]
+    assert client.delete(f"/v1/items/{ids[0]}").status_code == 204
+    assert client.delete(f"/v1/items/{ids[2]}").status_code == 204
+    second = ask(client, **everything, limit=3, after=first["next_after"])
+    ids = [hit["item_id"] for hit in second["hits"]]
+    assert ids == ["laptop-red.png", "mug-blue.png", "mug-red.png"]
+    last = ask(client, **everything, limit=3, after=second["next_after"])
+    assert [hit["item_id"] for hit in last["hits"]] == ["sneaker-blue.png", "sneaker-red.png"]
+    assert last["next_after"] is None
+    exactly = ask(client, **everything, limit=6)
+    assert (len(exactly["hits"]), exactly["next_after"]) == (6, None)
+    some = ask(client, item_ids=["sneaker-red.png", "nothing", "mug-red.png"])
+    assert [hit["item_id"] for hit in some["hits"]] == ["mug-red.png", "sneaker-red.png"]
+    rest = ask(client, item_ids=["sneaker-red.png", "mug-red.png"], after="mug-red.png")
+    assert [hit["item_id"] for hit in rest["hits"]] == ["sneaker-red.png"]
+
+
 def test_a_least_similarity(client: TestClient) -> None:
     """Hits end at it."""
     hits = ask(client, text="mug")["hits"]
@@ -88,6 +112,11 @@ def test_a_least_similarity(client: TestClient) -> None:
         ({"text": "mug", "facets": ["source"]}, 400, "no item has such a column"),
         ({"text": "mug", "min_similarity": 2}, 422, "min_similarity"),
         ({"text": "mug", "without": [""]}, 422, "without"),
+        ({"text": "mug", "after": "a"}, 400, "are of lists"),
+        ({"text": "mug", "item_ids": ["a"]}, 400, "are of lists"),
+        ({"filter": 'label == ""', "after": "a", "offset": 1}, 400, "of the whole list"),
+        ({"filter": 'label == ""', "after": "a", "facets": ["label"]}, 400, "of the whole list"),
+        ({"filter": 'label == ""', "after": "a", "group_by": "label"}, 400, "of the whole list"),
         ({"text": "mug", "filter": "label ==", "hybrid": True}, 400, "filter"),
     ],
 )
@@ -104,3 +133,15 @@ def test_the_client_has_it_all(address: str) -> None:
     assert found.hits[0].found_by is FoundBy.VECTOR
     assert found.facets[0].column == "status"
     assert found.counted == 8
+
+
+def test_the_client_lists_page_by_page(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All items once, by id, or those that are named."""
+    monkeypatch.setattr("queries.service.client.asking._LISTED_AT_ONCE", 3)
+    with Client(address) as client:
+        every = [hit.item_id for hit in client.list_items('item_id != ""')]
+        assert every == sorted(every)
+        assert len(every) == 8
+        assert [hit.item_id for hit in client.list_items(item_ids=every[2:6])] == every[2:6]
+        with pytest.raises(UsageError, match="is a list"):
+            next(client.list_items(category="mug"))
