@@ -14,9 +14,9 @@ class Prediction:
 
     Attributes:
         label: the label's name.
-        score: probability of the label, 0 to 1: a softmax over all active labels at the
-            head's own temperature, or at the one that labelled items gave; with independent
-            labels, against prompts that say nothing.
+        score: softmax over all active labels, 0 to 1, at the head's own temperature, or at the
+            one that labelled items gave: how near it is then to a probability, ``labels
+            calibrate`` measures. With independent labels, against prompts that say nothing.
         similarity: cosine of the input's and the label's vectors, -1 to 1.
         path: names from the root to the label.
         status: accepted, review or unknown; of an attribute not_visible in place of unknown.

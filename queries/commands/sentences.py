@@ -88,7 +88,8 @@ def _of_held_out(report: CalibrateReport, set_name: str) -> Iterator[str]:
             f"{report.items:,} items can tell. More items would tell more."
         )
         return
-    yield "Scores are not probabilities yet: their error is more than chance."
+    which = "their error" if measured.error > measured.exact_error_high else "that of some items"
+    yield f"Scores are not probabilities yet: {which} is more than chance."
     if off is not None:
         yield (
             f"Furthest off are the {off.items:,} items {off.name}: a score of "

@@ -86,7 +86,7 @@ def labels_calibrate(
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
-    """Make scores probabilities, and set thresholds, by labelled items; 200 are a good number."""
+    """Fit scores to labelled items, and measure how far they are off; 200 are a good number."""
     from indexer.catalog.opening import open_catalog
     from indexer.labels.examples import LabelledFolder
     from queries.deciding.settings import Settings

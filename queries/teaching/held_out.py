@@ -162,7 +162,7 @@ def _title_slices(predictor: Predictor, items: LabelledItems) -> Iterator[tuple[
     """Items without a title, and those whose picture and title tell the same label or others."""
     if predictor.fusion is None or items.titles is None:
         return
-    has_title: BoolArray = items.titles.any(axis=1)
+    has_title = np.asarray(items.titles.any(axis=1))
     yield "without a title", ~has_title
     by_picture = predictor.scorer.scores(items.vectors).argmax(axis=1)
     by_title = predictor.fusion.titles.scores(items.titles).argmax(axis=1)
