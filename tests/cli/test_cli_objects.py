@@ -115,6 +115,7 @@ def test_where_nothing_is_found_the_whole_picture_stays(shop: Shell) -> None:
         assert "nothing was found in the picture" in done.stderr
 
 
+@pytest.mark.usefixtures("scene")
 @pytest.mark.parametrize(
     ("words", "told"),
     [
