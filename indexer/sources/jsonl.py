@@ -34,9 +34,17 @@ class JsonlTable:
             raise SourceError(
                 f"{self.address}: none of the first {_SAMPLED_ROWS} lines is a JSON object with "
                 f"keys: {problem}; write one object a line, in UTF-8 "
-                "(of a file that is one list, jq -c '.[]' makes such lines)"
+                "(of a file that is one list, jq -c '.[]' makes such lines; of one with a list "
+                "'products' in it, jq -c '.products[]')"
             )
         return list(names)
+
+    def list_inside(self) -> str:
+        """The key of the one list of objects in a file that is one object; empty for others."""
+        first_rows = list(itertools.islice(self.rows(), 2))
+        values = first_rows[0].values if len(first_rows) == 1 else None
+        lists = [key for key, value in (values or {}).items() if _are_objects(value)]
+        return lists[0] if len(lists) == 1 else ""
 
     def rows(self, first_row: int = 1) -> Iterator[Row]:
         """Rows with JSON values, from a line on; a malformed line has a problem instead."""
@@ -62,6 +70,10 @@ class JsonlTable:
     def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
         """Values as they are, or as text where their column is one of text."""
         return converter(kind, column)
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(x, dict) for x in value)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from indexer.sources import addresses, formats, media, tables
 from indexer.sources.columns import Convert, Survey, converter
 from indexer.sources.embedded import RowPicture
 from indexer.sources.feeds import FeedTable
+from indexer.sources.jsonl import JsonlTable
 from indexer.sources.npy import VectorFile
 from indexer.sources.options import NO_COLUMN, TableOptions
 from indexer.sources.partitioned import TableLocation
@@ -74,7 +75,16 @@ class TableSource:
             name for name in (self.location.columns if self.location else ()) if name not in columns
         ]
         has_vectors = self.vectors is not None
-        check_columns(self.address, columns, self.options, given_vectors=has_vectors)
+        try:
+            check_columns(self.address, columns, self.options, given_vectors=has_vectors)
+        except SourceError as error:
+            inside = self.table.list_inside() if isinstance(self.table, JsonlTable) else ""
+            if not inside:
+                raise
+            raise SourceError(
+                f"{self.address}: is one JSON object, with its rows in the list {inside!r}; write "
+                f"one object a line, as jq -c '.{inside}[]' does"
+            ) from error
         check_metadata(self.table, self.options)
         if self.options.vector_column and self.options.width not in (None, self.width):
             raise SourceError(

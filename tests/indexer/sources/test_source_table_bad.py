@@ -244,6 +244,18 @@ def test_another_kind_of_file(tmp_path: Path, content: bytes, says: str, packed:
         read(path)
 
 
+def test_rows_in_a_list_of_one_object(tmp_path: Path) -> None:
+    """As shops' programs answer: the list is named, with what makes lines of it."""
+    rows = [{"id": "a", "image": "a.jpg"}]
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps({"count": 1, "products": rows}))
+    with pytest.raises(SourceError, match=r"the list 'products'; .* jq -c '\.products\[\]'"):
+        read(path)
+    path.write_text(json.dumps({"id": "a", "image": "a.jpg", "variants": rows}))
+    (item,) = read(path)
+    assert isinstance(item, Item)
+
+
 def test_a_table_of_one_column_is_one(tmp_path: Path) -> None:
     """Packed or not; its rows have no id then."""
     path = tmp_path / "t.csv.gz"
