@@ -25,7 +25,7 @@ from indexer.encoder.probes import (
     PROBE_TEXT,
     probe_picture,
     probe_sound,
-    require_distinct,
+    require_distinct_texts,
     rounded,
     settings_hash,
 )
@@ -160,13 +160,10 @@ class SentenceTransformerEncoder:
     def _new_fingerprint(self) -> Fingerprint:
         inference = self._inference
         settings, picture, sound = "", None, None
-        require_distinct(self.name, "texts", inference.texts.embed(PROBES))
+        require_distinct_texts(self.name, inference.texts.embed(PROBES))
         if self.sees_pictures:
             settings = settings_hash(self._model.picture_processor)
-            probes = [self.prepare(probe_picture()), self.prepare(255 - probe_picture())]
-            vectors = inference.pictures.embed(probes)
-            require_distinct(self.name, "pictures", vectors)
-            picture = vectors[0]
+            picture = inference.pictures.embed([self.prepare(probe_picture())])[0]
         if (preparation := self._sounds) is not None:
             settings = settings or settings_hash(preparation.extractor)
             sound = inference.sounds([preparation.prepare(probe_sound(preparation.rate))])[0]

@@ -17,15 +17,7 @@ PROBE_TEXT = "a photo of a product on a white background"
 PROBE_DIMENSIONS = 64
 
 _ALIKE = 1e-6
-"""Vectors of one batch that differ by less than this are of one and the same input."""
-
-_CAUSES = {
-    "texts": "Its tokenizer is not the one that it was trained with, such as where the token that "
-    "ends a text has another number than eos_token_id in config.json: take config.json and the "
-    "tokenizer's files from the same folder as the weights.",
-    "pictures": "Its weights are damaged, or its image processor is set wrongly: fetch the model "
-    "again.",
-}
+"""Vectors of one batch that differ by less than this are of one and the same text."""
 
 
 def probe_picture() -> Pixels:
@@ -47,19 +39,23 @@ def probe_sound(rate: int) -> FloatArray:
     return (np.sin(phase) * (2 * seconds % 1)).astype(np.float32)
 
 
-def require_distinct(model: str, inputs: str, vectors: FloatArray) -> None:
-    """Refuse a model that gives different inputs one vector: every label would get one score.
+def require_distinct_texts(model: str, vectors: FloatArray) -> None:
+    """Refuse a model that gives different texts one vector: every label would get one score.
 
     Args:
         model: its name, for the message.
-        inputs: ``texts`` or ``pictures``.
-        vectors: float32 (n, d) of different inputs, rows of length 1.
+        vectors: float32 (n, d) of different texts, rows of length 1.
 
     Raises:
         ModelError: all of them are alike.
     """
     if float(np.ptp(vectors, axis=0).max()) < _ALIKE:
-        raise ModelError(f"model {model!r} gives all {inputs} the same vector. {_CAUSES[inputs]}")
+        raise ModelError(
+            f"model {model!r} gives all texts the same vector. Its tokenizer is not the one that "
+            "it was trained with, such as where the token that ends a text has another number than "
+            "eos_token_id in config.json: take config.json and the tokenizer's files from the same "
+            "folder as the weights."
+        )
 
 
 def rounded(vector: FloatArray) -> tuple[float, ...]:
