@@ -28,7 +28,7 @@ from indexer.catalog.parts import PartIndex
 from indexer.catalog.stored_shards import StoredShards
 from indexer.core.errors import CatalogError
 from indexer.core.partitions import partition_of
-from indexer.core.sqlite_files import connect, delete_files, select_in, transaction
+from indexer.core.sqlite_files import connect, delete_files, number_of, select_in, transaction
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -155,7 +155,7 @@ class Ledger:
 
     def count(self) -> int:
         """Rows of the catalog: its items, and their parts."""
-        return int(self._scalar("SELECT value FROM totals WHERE name = 'items'"))
+        return number_of(self._connection, "SELECT value FROM totals WHERE name = 'items'")
 
     def item_count(self) -> int:
         """Items of the catalog, however many parts each has."""
@@ -182,7 +182,7 @@ class Ledger:
         partitions = self._partitions_of(table)
         execute = self._connection.execute
         with transaction(self._connection):
-            if self._scalar("SELECT count(*) FROM shards WHERE number = ?", number):
+            if number_of(self._connection, "SELECT count(*) FROM shards WHERE number = ?", number):
                 return  # another process has indexed the shard meanwhile
             execute("DELETE FROM incoming")
             self._connection.executemany(
@@ -280,7 +280,7 @@ class Ledger:
 
     def live_rows(self, number: int) -> npt.NDArray[np.int64]:
         """Row numbers of a shard that are the newest of their id and not removals, in order."""
-        total = self._scalar("SELECT rows FROM shards WHERE number = ?", number)
+        total = number_of(self._connection, "SELECT rows FROM shards WHERE number = ?", number)
         dead = self._connection.execute("SELECT row FROM superseded WHERE shard = ?", (number,))
         alive = np.ones(int(total), dtype=bool)
         alive[[row for (row,) in dead]] = False
@@ -367,10 +367,6 @@ class Ledger:
             value: Place(content_hash=content_hash, row_hash=row_hash, shard=shard, row=row)
             for value, content_hash, row_hash, shard, row in rows
         }
-
-    def _scalar(self, query: str, *values: int | str) -> int:
-        (value,) = self._connection.execute(query, values).fetchone()
-        return int(value)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -9,15 +9,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from indexer.core.chunks import in_chunks
 from indexer.core.errors import CatalogError
 from indexer.core.records import FloatArray
-from indexer.core.sqlite_files import VALUES_PER_QUERY, connect, transaction
+from indexer.core.sqlite_files import connect, select_in, transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS colours (
@@ -48,12 +46,7 @@ class MeasuredColours:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -68,10 +61,8 @@ class MeasuredColours:
 
     def find(self, hashes: Sequence[str]) -> dict[str, FloatArray]:
         """Colours by content hash, float32 (k,); hashes that were not measured are left out."""
-        colours_by_hash: dict[str, FloatArray] = {}
-        for hash_chunk in in_chunks(dict.fromkeys(hashes), VALUES_PER_QUERY):
-            marks = ", ".join("?" * len(hash_chunk))
-            query = f"SELECT content_hash, cells FROM colours WHERE content_hash IN ({marks})"  # noqa: S608 - marks only
-            for name, cells in self._connection.execute(query, hash_chunk):
-                colours_by_hash[name] = np.frombuffer(cells, np.float16).astype(np.float32)
-        return colours_by_hash
+        query, names = "SELECT content_hash, cells FROM colours", list(dict.fromkeys(hashes))
+        return {
+            name: np.frombuffer(cells, np.float16).astype(np.float32)
+            for name, cells in select_in(self._connection, query, "content_hash", names)
+        }

@@ -15,7 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.core.chunks import in_chunks
-from indexer.core.sqlite_files import VALUES_PER_QUERY, connect, delete_files, transaction
+from indexer.core.sqlite_files import (
+    VALUES_PER_QUERY,
+    connect,
+    delete_files,
+    number_of,
+    transaction,
+)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sources (
@@ -81,10 +87,8 @@ class Origins:
             "ON CONFLICT (digest) DO UPDATE SET shown = excluded.shown",
             (digest, shown),
         )
-        (number,) = self._connection.execute(
-            "SELECT number FROM sources WHERE digest = ?", (digest,)
-        ).fetchone()
-        return KnownSource(int(number), shown)
+        query = "SELECT number FROM sources WHERE digest = ?"
+        return KnownSource(number_of(self._connection, query, digest), shown)
 
     def record(self, item_ids: Sequence[str], source: int, run: int) -> Counter[int]:
         """Record that a run has met items in a source.
@@ -132,11 +136,8 @@ class Origins:
     def count_at(self, sources: Sequence[int], run: int) -> int:
         """Number of items of some sources that a run, or an earlier one, had met."""
         marks = ",".join("?" * len(sources))
-        (count,) = self._connection.execute(
-            f"SELECT count(*) FROM origins WHERE source IN ({marks}) AND first <= ?",  # noqa: S608 - marks only
-            (*sources, run),
-        ).fetchone()
-        return int(count)
+        query = f"SELECT count(*) FROM origins WHERE source IN ({marks}) AND first <= ?"  # noqa: S608 - marks only
+        return number_of(self._connection, query, *sources, run)
 
     def forget(self, item_ids: Iterable[str]) -> None:
         """Forget where items came from."""

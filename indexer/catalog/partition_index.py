@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from indexer.catalog.parts import PartIndex
 from indexer.core.errors import UsageError
-from indexer.core.sqlite_files import select_in
+from indexer.core.sqlite_files import number_of, select_in
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS partitions (
@@ -55,10 +55,8 @@ class PartitionIndex:
 
     def count(self, value: str) -> int:
         """Rows of one partition."""
-        (count,) = self._connection.execute(
-            "SELECT count(*) FROM partitions WHERE value = ?", (value,)
-        ).fetchone()
-        return int(count)
+        query = "SELECT count(*) FROM partitions WHERE value = ?"
+        return number_of(self._connection, query, value)
 
     def counts(self) -> dict[str, int]:
         """Rows of each partition, the largest first."""

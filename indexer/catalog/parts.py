@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from indexer.core.parts import BOX, is_box_id, is_id_of_part, order_of
 from indexer.core.records import IndexArray
-from indexer.core.sqlite_files import select_in, transaction
+from indexer.core.sqlite_files import number_of, select_in, transaction
 
 SCHEMA = """
 PRAGMA temp_store=FILE;
@@ -124,8 +124,7 @@ class PartIndex:
 
     def count(self) -> int:
         """Rows that are parts of items, without the items' own rows."""
-        (count,) = self._connection.execute("SELECT count(*) FROM parts").fetchone()
-        return int(count)
+        return number_of(self._connection, "SELECT count(*) FROM parts")
 
     @property
     def have_boxes(self) -> bool:
@@ -164,12 +163,13 @@ class PartIndex:
         """
         if not self.exist:
             return rows
-        (parents_without_row,) = self._connection.execute(
+        parents_without_row = number_of(
+            self._connection,
             "SELECT count(*) FROM (SELECT DISTINCT parent_id FROM parts) AS p WHERE NOT EXISTS "
             "(SELECT 1 FROM items WHERE items.item_id = p.parent_id AND NOT EXISTS "
-            "(SELECT 1 FROM parts AS own WHERE own.item_id = items.item_id))"
-        ).fetchone()
-        return rows - self.count() + int(parents_without_row)
+            "(SELECT 1 FROM parts AS own WHERE own.item_id = items.item_id))",
+        )
+        return rows - self.count() + parents_without_row
 
     def replace(
         self, item_ids: Iterable[str], rows: Iterable[tuple[str, str, str, int, int]]
@@ -275,7 +275,7 @@ class PartIndex:
     def repeated_rows(self) -> int:
         """Rows of this run's groups beyond the first one of each."""
         query = "SELECT coalesce(sum(rows) - count(*), 0) FROM groups"
-        return int(self._connection.execute(query).fetchone()[0])
+        return number_of(self._connection, query)
 
     def joined_items(self) -> list[str]:
         """Items of this run's groups that also have a row which is in no group."""
@@ -342,8 +342,7 @@ class PartIndex:
                 "SELECT shard, row FROM items WHERE item_id IN (SELECT item_id FROM chosen_items) "
                 "AND NOT EXISTS (SELECT 1 FROM parts WHERE parts.item_id = items.item_id)"
             )
-        (count,) = self._connection.execute("SELECT count(*) FROM chosen_items").fetchone()
-        return int(count)
+        return number_of(self._connection, "SELECT count(*) FROM chosen_items")
 
     def _own_rows(self, item_ids: Sequence[str]) -> dict[str, PartRow]:
         """The rows of items that are their own, by id."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from indexer.core.sqlite_files import transaction
+from indexer.core.sqlite_files import number_of, transaction
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS stored (
@@ -47,7 +47,9 @@ class StoredShards:
 
     def missing_rows(self) -> int:
         """Rows in the shards that the database may not have."""
-        return self._scalar(f"SELECT coalesce(sum(rows), 0) {_UNSTORED}", self._collection)
+        return number_of(
+            self._connection, f"SELECT coalesce(sum(rows), 0) {_UNSTORED}", self._collection
+        )
 
     def begin_version(self, stored_version: int) -> int:
         """The next version of the collection, above all that it ever had.
@@ -68,8 +70,10 @@ class StoredShards:
 
     def newest_version(self) -> int:
         """The newest version that the collection may carry; 0 where it never got one."""
-        return self._scalar(
-            "SELECT coalesce(max(newest), 0) FROM versions WHERE collection = ?", self._collection
+        return number_of(
+            self._connection,
+            "SELECT coalesce(max(newest), 0) FROM versions WHERE collection = ?",
+            self._collection,
         )
 
     def mark(self, shards: Iterable[int], version: int = 0) -> None:
@@ -86,7 +90,8 @@ class StoredShards:
 
     def lost_rows(self, version: int) -> int:
         """Rows of shards that the collection got after this version of it."""
-        return self._scalar(
+        return number_of(
+            self._connection,
             "SELECT coalesce(sum(rows), 0) FROM shards JOIN stored ON number = shard "
             "WHERE collection = ? AND version > ?",
             self._collection,
@@ -107,7 +112,3 @@ class StoredShards:
             self._connection.executemany(
                 "DELETE FROM stored WHERE shard = ?", [(number,) for number in shards]
             )
-
-    def _scalar(self, query: str, *values: int | str) -> int:
-        (value,) = self._connection.execute(query, values).fetchone()
-        return int(value)

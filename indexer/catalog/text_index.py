@@ -22,7 +22,7 @@ from typing import Any
 from indexer.catalog.archive import Archive
 from indexer.catalog.ledger import Ledger
 from indexer.core.errors import CatalogError
-from indexer.core.sqlite_files import connect, delete_files, transaction
+from indexer.core.sqlite_files import connect, delete_files, number_of, transaction
 from indexer.core.words import RULES_VERSION, TOKENIZER, indexed_text, query_expression
 
 LONGEST_VALUE = 200
@@ -148,8 +148,7 @@ class TextIndex:
 
     def count(self) -> int:
         """Items that are indexed."""
-        (count,) = self._connection.execute("SELECT count(*) FROM items").fetchone()
-        return int(count)
+        return number_of(self._connection, "SELECT count(*) FROM items")
 
     @contextlib.contextmanager
     def _damage_told(self) -> Iterator[None]:

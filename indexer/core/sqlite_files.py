@@ -59,6 +59,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
+def number_of(connection: sqlite3.Connection, query: str, *values: int | str) -> int:
+    """The one whole number that a query gives."""
+    (number,) = connection.execute(query, values).fetchone()
+    return int(number)
+
+
 def select_in(
     connection: sqlite3.Connection, query: str, column: str, values: Sequence[str | bytes]
 ) -> Iterator[tuple[Any, ...]]:
