@@ -30,7 +30,6 @@ DATA_DIR/
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 import logging
 import re
@@ -49,6 +48,7 @@ from indexer.core.errors import CatalogError, ConfigError, UnknownCatalogError, 
 from indexer.core.label_sets import CATEGORY, check_set_name
 from indexer.core.locks import is_locked
 from indexer.core.records import Fingerprint
+from indexer.core.suggestions import did_you_mean
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 _LOCK = "lock"
@@ -197,12 +197,10 @@ class CatalogFolder:
         """
         names = self.set_names()
         if self.set_name not in names:
-            near = difflib.get_close_matches(self.set_name, names, n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
             raise UsageError(
-                f"catalog {self.name!r} has no label set {self.set_name!r}.{hint} It has: "
-                f"{', '.join(names)}. Make one with: zeroshelf labels add FILE --set "
-                f"{self.set_name}"
+                f"catalog {self.name!r} has no label set {self.set_name!r}."
+                f"{did_you_mean(self.set_name, names)} It has: {', '.join(names)}. Make one with: "
+                f"zeroshelf labels add FILE --set {self.set_name}"
             )
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +11,7 @@ import typer
 from indexer.commands import console
 from indexer.commands.help import PlainGroup
 from indexer.commands.panels import ORDER
+from indexer.core.suggestions import did_you_mean
 
 PREFIX = "ZEROSHELF"
 _OF_TESTS = f"{PREFIX}_TEST_"
@@ -67,9 +67,10 @@ def _warn_of_unknown(variables: set[str]) -> None:
     for name in sorted(os.environ):
         ours = name.startswith(f"{PREFIX}_") and not name.startswith(_OF_TESTS)
         if ours and name not in variables:
-            near = difflib.get_close_matches(name, sorted(variables), n=1, cutoff=0.6)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            console.warn(f"the variable {name} is no option of any command: it is ignored.{hint}")
+            console.warn(
+                f"the variable {name} is no option of any command: it is ignored."
+                f"{did_you_mean(name, sorted(variables), most=1)}"
+            )
 
 
 def _variable_name(prefix: str, name: str) -> str:

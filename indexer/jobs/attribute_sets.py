@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import TaxonomyError, UsageError
 from indexer.core.label_sets import CATEGORY, check_set_name
+from indexer.core.suggestions import did_you_mean
 from indexer.core.watch import Watch
 from indexer.jobs.label_sets import branches_of
 from indexer.jobs.labels import embed_labels, replace_labels
@@ -118,9 +118,10 @@ def _chosen(attributes: Sequence[Attribute], only: Sequence[str]) -> list[Attrib
             by_name.setdefault(name, attribute)
     unknown = [name for name in only if name.casefold() not in by_name]
     if unknown:
-        near = difflib.get_close_matches(unknown[0].casefold(), by_name, n=3, cutoff=0.5)
-        hint = f" Did you mean: {', '.join(near)}?" if near else ""
-        raise UsageError(f"the file has no attribute {', '.join(map(repr, unknown))}.{hint}")
+        raise UsageError(
+            f"the file has no attribute {', '.join(map(repr, unknown))}."
+            f"{did_you_mean(unknown[0], by_name)}"
+        )
     requested_sets = {by_name[name.casefold()].set_name: by_name[name.casefold()] for name in only}
     return list(requested_sets.values())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from indexer.core.column_types import ColumnType
 from indexer.core.errors import UsageError
 from indexer.core.protocols import Source
 from indexer.core.records import Fingerprint
+from indexer.core.suggestions import did_you_mean
 from indexer.core.watch import Watch
 from indexer.encoder import name_of
 from indexer.ingestion.reports import IngestReport
@@ -88,10 +88,10 @@ def _check_text_columns(names: Sequence[str], column_types: Mapping[str, ColumnT
     """Refuse a column that no table has, such as a misspelled one; feeds name theirs later."""
     for name in names:
         if column_types and name not in column_types:
-            near = difflib.get_close_matches(name, column_types, n=3) or sorted(column_types)
+            columns = f" There are: {', '.join(sorted(column_types))}."
             raise UsageError(
-                f"--text-columns {name!r}: the tables have no such column. Did you mean "
-                f"{', '.join(near)}?"
+                f"--text-columns {name!r}: the tables have no such column."
+                f"{did_you_mean(name, column_types) or columns}"
             )
 
 
@@ -148,17 +148,21 @@ def ingest_items(
             stages=stages,
             downloads=downloads,
         )
-        if report.interrupted:
-            return report
-        places = [address for name in names for address in addresses.expand(name)]
-        catalog.dead_letters.forget_unread_rows(list(map(addresses.absolute, places)))
-        catalog.dead_letters.forget_earlier(catalog.ledger.seen)
-        catalog.dead_letters.tidy()
-        if downloads is not None:
-            downloads.end()
-        if tracking is not None:
-            tracking.settle(catalog, options.sync, report)
+        if not report.interrupted:
+            _tidy_dead_letters(catalog, names)
+            if downloads is not None:
+                downloads.end()
+            if tracking is not None:
+                tracking.settle(catalog, options.sync, report)
         return report
+
+
+def _tidy_dead_letters(catalog: OpenCatalog, names: Sequence[str]) -> None:
+    """Forget the rows that could not be parsed: those that still can't were written again."""
+    places = [address for name in names for address in addresses.expand(name)]
+    catalog.dead_letters.forget_unread_rows(list(map(addresses.absolute, places)))
+    catalog.dead_letters.forget_earlier(catalog.ledger.seen)
+    catalog.dead_letters.tidy()
 
 
 def precomputed_fingerprint(options: CatalogOptions, width: int, logit_scale: float) -> Fingerprint:

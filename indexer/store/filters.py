@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Collection
 
 from indexer.core.errors import UsageError
+from indexer.core.suggestions import did_you_mean
 
 _STRING = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _ACCESS = rf"\b(?:metadata|attributes)(?:\s*\[\s*(?:{_STRING}|\d+)\s*\])+"
@@ -58,11 +58,10 @@ def require_keys(expression: str, known: Collection[str]) -> None:
     """
     for key in metadata_keys(expression):
         if key not in known:
-            near = difflib.get_close_matches(key, sorted(known), n=3)
-            choices = ", ".join(map(json.dumps, near or sorted(known)[:20]))
-            hint = f"Did you mean {choices}?" if near else f"There are: {choices}."
+            columns = f" There are: {', '.join(map(repr, sorted(known)[:20]))}."
             raise UsageError(
-                f"filter {expression!r}: no item has a column {key!r} in its metadata. {hint}"
+                f"filter {expression!r}: no item has a column {key!r} in its metadata."
+                f"{did_you_mean(key, known) or columns}"
             )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from indexer.catalog.item_rows import CatalogItems, ItemRows
 from indexer.catalog.item_vectors import mean_vectors
 from indexer.core.errors import UsageError
 from indexer.core.records import BoolArray, FloatArray, IndexArray
+from indexer.core.suggestions import did_you_mean
 from indexer.labels.sets import LabelSet
 from queries.audit.held_out import FOLDS
 from queries.categorizing.categorize import Selection, select_items, selected_items
@@ -218,12 +218,10 @@ class TypedLabels:
     def _refuse_nothing(self, counts: TypedCounts, keys: set[str]) -> None:
         name = self._column
         if name not in keys:
-            near = difflib.get_close_matches(name, keys, n=1, cutoff=0.6)
             raise UsageError(
-                f"no item has the column {name!r} for --truth."
-                + (f" Did you mean {near[0]!r}?" if near else "")
-                + f" Their metadata has: {', '.join(sorted(keys)) or 'none'}. Ingest a table that "
-                "has the column, or give one with item_id and this column as TABLE."
+                f"no item has the column {name!r} for --truth.{did_you_mean(name, sorted(keys))} "
+                f"Their metadata has: {', '.join(sorted(keys)) or 'none'}. Ingest a table that has "
+                "the column, or give one with item_id and this column as TABLE."
             )
         if self._given and counts.strangers == len(self._given):
             raise UsageError(
@@ -245,11 +243,9 @@ def _given_labels(table: Table, column: str) -> dict[str, Any]:
     """The labels of a table by item."""
     if column not in table.columns or column == "item_id":
         names = sorted(table.columns - {"item_id"})
-        near = difflib.get_close_matches(column, names, n=1, cutoff=0.6)
         raise UsageError(
             f"table {str(table.path)!r} has no column {column!r} for --truth."
-            + (f" Did you mean {near[0]!r}?" if near else "")
-            + f" It has: {', '.join(names) or 'none'}."
+            f"{did_you_mean(column, names)} It has: {', '.join(names) or 'none'}."
         )
     return dict(zip(table.item_ids, table.values(column), strict=True))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
@@ -12,7 +11,8 @@ from typing import Any
 from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.records import Label
-from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN, nearest
+from indexer.core.suggestions import did_you_mean
+from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN
 from queries.evaluation.result_table import OWN_COLUMN, Table, text_of
 
 __all__ = ["TruthLabels", "join", "metadata_columns", "refuse_missing", "text_of"]
@@ -161,7 +161,7 @@ class TruthLabels:
                     f"{text!r} ({items}) fits {len(fitting)} labels: {examples}. Write the id"
                 )
             else:
-                lines.append(f"{text!r} ({items}) is no label.{nearest(text, names)}")
+                lines.append(f"{text!r} ({items}) is no label.{did_you_mean(text, names)}")
         if len(problems) > SHOWN:
             lines.append(f"... and {len(problems) - SHOWN:,} more like these.")
         listed = "\n".join(lines)
@@ -185,12 +185,10 @@ def _number(text: str) -> float | None:
 
 
 def _missing(name: str, option: str, *, here: Sequence[str], keys: Sequence[str]) -> UsageError:
-    near = difflib.get_close_matches(name, [*here, *keys], n=1, cutoff=0.6)
     hint = " (what categorize wrote there is no truth)" if OWN_COLUMN.fullmatch(name) else ""
     return UsageError(
-        f"there is no column {name!r} for {option}{hint}."
-        + (f" Did you mean {near[0]!r}?" if near else "")
-        + f" In the table: {', '.join(here) or 'none besides its results'}; in the items' "
+        f"there is no column {name!r} for {option}{hint}.{did_you_mean(name, [*here, *keys])} "
+        f"In the table: {', '.join(here) or 'none besides its results'}; in the items' "
         f"metadata: {', '.join(keys) or 'none'}. Ingest a table that has the column, or add it "
         "to the result table."
     )

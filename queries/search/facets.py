@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import Any
 
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import ATTRIBUTE_PREFIX
+from indexer.core.suggestions import did_you_mean
 from queries.results import Facet, SearchHit
 
 FIELDS = ("label", "status", "kind")
@@ -65,11 +65,11 @@ def require_columns(columns: Sequence[str], known: Collection[str], option: str)
     choices = sorted({*known, *FIELDS})
     for column in columns:
         if column not in choices and column.removeprefix(OF_TABLE) not in known:
-            near = difflib.get_close_matches(column, choices, n=3)
-            hint = (
-                f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(choices)}."
+            known_columns = f" There are: {', '.join(choices)}."
+            raise UsageError(
+                f"{option} {column!r}: no item has such a column."
+                f"{did_you_mean(column, choices) or known_columns}"
             )
-            raise UsageError(f"{option} {column!r}: no item has such a column. {hint}")
 
 
 def hidden_columns(columns: Sequence[str], known: Collection[str]) -> list[str]:

@@ -177,7 +177,7 @@ def test_shopifys_files_make_gated_sets(shell: Shell) -> None:
     assert sets(shell)["color"]["applies_to"] == ["circle", "square"]
     assert sets(shell)["corner_style"]["applies_to"] == ["square"]
     done = shell("labels", "attributes", "attributes.json", "--only", "sleve length", code=2)
-    assert "Did you mean: sleeve length" in done.stderr
+    assert "Did you mean 'sleeve length'" in done.stderr
     for broken in ("{}", '{"attributes": [{"id": 1}]}', "no json"):
         (shell.folder / "broken.json").write_text(broken)
         done = shell("labels", "attributes", "broken.json", code=2)

@@ -163,10 +163,10 @@ def test_chosen_columns_are_shown(shop: Shell) -> None:
         (["--not", "striped"], "only what is not wanted"),
         (["mug", "--not", " "], "--not"),
         (["  "], "nothing to search for"),
-        (["mug", "--facet", "brnd"], "Did you mean brand"),
-        (["mug", "--group-by", "color"], "Did you mean colour"),
-        (["mug", "--columns", "skuu"], "Did you mean sku"),
-        (["mug", "--filter", 'metadata["brnd"] == "a"'], 'Did you mean "brand"'),
+        (["mug", "--facet", "brnd"], "Did you mean 'brand'"),
+        (["mug", "--group-by", "color"], "Did you mean 'colour'"),
+        (["mug", "--columns", "skuu"], "Did you mean 'sku'"),
+        (["mug", "--filter", 'metadata["brnd"] == "a"'], "Did you mean 'brand'"),
         (["mug", "--hybrid", "--filter", 'label == "a") or (label == "b"'], "not valid"),
         ([" ".join(map(str, range(70))), "--hybrid"], "fewer"),
     ],
@@ -221,7 +221,7 @@ def test_named_columns_alone_are_found(tmp_path: Path) -> None:
     shell(*table, "brand")
     assert set(ids(shell, "acme", "--hybrid")) == {"p1", "p2", "p5", "p7"}
     assert ids(shell, "ab1235x", "--hybrid") == []
-    assert "Did you mean brand" in shell(*table, "brnd", code=2).stderr
+    assert "Did you mean 'brand'" in shell(*table, "brnd", code=2).stderr
 
 
 def test_given_vectors_are_searched_by_words_alone(tmp_path: Path) -> None:

@@ -25,5 +25,5 @@ def test_an_unknown_variable_is_warned_of() -> None:
     found = CliRunner().invoke(app, ["status", "--data-dir", "/nowhere"], env=env)
     told = " ".join(found.stderr.split())
     assert "ZEROSHELF_CATALGO is no option of any command" in told
-    assert "Did you mean ZEROSHELF_CATALOG?" in told
+    assert "Did you mean 'ZEROSHELF_CATALOG'?" in told
     assert "TEMPLATE" not in told

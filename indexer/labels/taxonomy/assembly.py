@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 
 from indexer.core.errors import TaxonomyError
 from indexer.core.records import MAX_ID_BYTES, MAX_TEXT_BYTES, Label
+from indexer.core.suggestions import did_you_mean
 from indexer.labels.taxonomy.fields import without_fraction
-from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN, Row, nearest, refuse
+from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN, Row, refuse
 
 logger = logging.getLogger(__name__)
 
@@ -244,7 +245,7 @@ def _parents(
 
 def _orphan(row: Row, index: _Index, *, guess: bool) -> str:
     """The message. A suggestion compares with every label, so only shown messages have one."""
-    suggestion = nearest(row.parent, [*index.names, *index.ids]) if guess else ""
+    suggestion = did_you_mean(row.parent, [*index.names, *index.ids]) if guess else ""
     return (
         f"{row.place}: the parent {row.parent!r} of {row.name!r} is not there.{suggestion} "
         "Add a row for it, correct it, leave it empty for a root, or make such parents labels "

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.core.errors import TaxonomyError
-from indexer.labels.taxonomy.rows import nearest
+from indexer.core.suggestions import did_you_mean
 
 logger = logging.getLogger(__name__)
 
@@ -183,10 +183,10 @@ def no_name_error(columns: Sequence[object], place: str, *, of_table: bool) -> T
     if of_table:
         return TaxonomyError(
             f"{place}: there is no column 'name', there are: {column_list(texts)}."
-            f"{nearest('name', texts)} Write a header line with 'name' and, where wanted, "
+            f"{did_you_mean('name', texts)} Write a header line with 'name' and, where wanted, "
             "id, parent, description and synonyms; a plain list of names is a .txt file."
         )
     return TaxonomyError(
         f"{place}: there is no 'name', there are: {column_list(texts)}."
-        f"{nearest('name', texts)} Give every label a 'name'."
+        f"{did_you_mean('name', texts)} Give every label a 'name'."
     )

@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from indexer.core.errors import TaxonomyError
+from indexer.core.suggestions import did_you_mean
 from indexer.labels.taxonomy.envelopes import LabelPart, is_node
 from indexer.labels.taxonomy.fields import CHILDREN, ROLES, Roles, no_name_error, plain_key, text_of
 from indexer.labels.taxonomy.nested import (
@@ -41,7 +42,7 @@ from indexer.labels.taxonomy.nested import (
     plain,
 )
 from indexer.labels.taxonomy.records import Record, holds_labels, row_of, rows_of
-from indexer.labels.taxonomy.rows import PATH_SEPARATOR, Row, nearest
+from indexer.labels.taxonomy.rows import PATH_SEPARATOR, Row
 from indexer.labels.taxonomy.shapes import recognise, refuse_lone, refuse_settings
 
 logger = logging.getLogger(__name__)
@@ -269,7 +270,7 @@ class _Walk:
             if key in roles.ignored and holds_labels(key, node.fields[key]):
                 raise TaxonomyError(
                     f"{node.place}: {key!r} is unknown, and labels below it would be lost."
-                    f"{nearest(key, [*ROLES, 'children'])} Labels below another are its "
+                    f"{did_you_mean(key, [*ROLES, 'children'])} Labels below another are its "
                     "'children'."
                 )
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -48,14 +47,3 @@ def refuse(problems: Sequence[str]) -> NoReturn:
     more = len(problems) - SHOWN
     lines = [*problems[:SHOWN], *([f"... and {more} more like these."] if more > 0 else [])]
     raise TaxonomyError("\n".join(lines))
-
-
-def nearest(name: str, candidates: Iterable[str]) -> str:
-    """A suggestion of similar names: ``Did you mean 'a' or 'b'?``; empty without any."""
-    written: dict[str, str] = {}
-    for candidate in candidates:
-        written.setdefault(candidate.casefold(), candidate)
-    close = difflib.get_close_matches(name.casefold(), written, n=3, cutoff=0.6)
-    return (
-        f" Did you mean {' or '.join(repr(written[folded]) for folded in close)}?" if close else ""
-    )

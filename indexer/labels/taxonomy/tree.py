@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from indexer.core.records import Label
-from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN, nearest, refuse
+from indexer.core.suggestions import did_you_mean
+from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN, refuse
 
 
 def children(labels: Sequence[Label]) -> dict[str, tuple[str, ...]]:
@@ -79,7 +80,7 @@ def resolve(labels: Sequence[Label], names: Iterable[str]) -> list[str]:
             )
         else:
             # A suggestion compares with every label, so only shown messages have one.
-            guess = nearest(name, [*by_name, *by_id]) if len(problems) < SHOWN else ""
+            guess = did_you_mean(name, [*by_name, *by_id]) if len(problems) < SHOWN else ""
             problems.append(f"There is no label {name!r} (by id, name or path).{guess}")
     if problems:
         refuse(problems)

@@ -54,7 +54,7 @@ def test_keys_of_a_filter() -> None:
 def test_an_unknown_column_is_told_with_near_ones() -> None:
     """It would find nothing, in silence."""
     require_keys('metadata["brand"] == "x"', {"brand"})
-    with pytest.raises(UsageError, match='Did you mean "brand"'):
+    with pytest.raises(UsageError, match="Did you mean 'brand'"):
         require_keys('metadata["brnd"] == "x"', {"brand", "colour"})
     with pytest.raises(UsageError, match="There are"):
         require_keys('metadata["zzz"] == "x"', {"brand", "colour"})

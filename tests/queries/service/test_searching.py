@@ -107,7 +107,7 @@ def test_a_least_similarity(client: TestClient) -> None:
         ({"hybrid": True}, 400, "looks for words too"),
         ({"text": " ", "hybrid": True}, 400, "looks for words too"),
         ({"without": ["a"]}, 400, "only what is not wanted"),
-        ({"text": "mug", "facets": ["lable"]}, 400, "Did you mean label"),
+        ({"text": "mug", "facets": ["lable"]}, 400, "Did you mean 'label'"),
         ({"text": "mug", "group_by": "x"}, 400, "no item has such a column"),
         ({"text": "mug", "facets": ["source"]}, 400, "no item has such a column"),
         ({"text": "mug", "min_similarity": 2}, 422, "min_similarity"),
