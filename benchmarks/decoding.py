@@ -10,21 +10,16 @@ with the profile of sRGB itself, and with one of other primaries, which has to b
 
 from __future__ import annotations
 
-import argparse
 import io
-import json
 import math
 import time
-from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageCms
 
+from benchmarks.report import Row, command_line, compared, show
 from benchmarks.vit_b_32 import SHARED
 from indexer.sources.decoding import FORMATS, Decoder
 from indexer.sources.decoding.jpeg import quick_jpeg
-
-Row = dict[str, Any]
 
 PHOTOS = 48
 GOAL = 0.97
@@ -75,34 +70,24 @@ def measure(rounds: int) -> list[Row]:
                 ended = time.thread_time()
                 theirs[place] = min(theirs[place], between - started)
                 ours[place] = min(ours[place], ended - between)
-        ratio = sum(theirs) / sum(ours)
-        goal = None if kind == "with another profile" else GOAL
+        goal = "" if kind == "with another profile" else f">= {GOAL:g}"
         rows.append(
-            {
-                "work": f"photos to pixels, {kind}",
-                "against": "the same library, looking at neither profiles nor limits",
-                "ours": len(plain) / sum(ours),
-                "theirs": len(plain) / sum(theirs),
-                "unit": "photos/s",
-                "ratio": ratio,
-                "goal": f">= {goal:g}" if goal else None,
-                "reached": ratio >= goal if goal else None,
-            }
+            compared(
+                f"photos to pixels, {kind}",
+                "the same library, looking at neither profiles nor limits",
+                len(plain) / sum(ours),
+                len(plain) / sum(theirs),
+                "photos/s",
+                goal,
+            )
         )
     return rows
 
 
 def main() -> None:
-    """Reads the command line, measures and writes."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.decoding", description=__doc__)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--rounds", type=int, default=40)
-    options = parser.parse_args()
-    report = json.dumps(measure(options.rounds), indent=2)
-    if options.json:
-        options.json.write_text(report, encoding="utf-8")
-    else:
-        print(report)  # noqa: T201 - the result
+    """Reads the command line, measures and shows."""
+    options = command_line("decoding", __doc__, rounds=40).parse_args()
+    show(measure(options.rounds), options.json)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,7 @@ small models that were trained. What is compared takes turns; figures are median
 
 from __future__ import annotations
 
-import argparse
 import csv
-import json
 import logging
 import statistics
 import tempfile
@@ -21,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.report import Row, command_line, compared, show
 from benchmarks.vit_b_32 import SHARED, vit_b_32
 from indexer.core.errors import ModelError
 from indexer.encoder import SentenceTransformerEncoder
@@ -28,8 +27,6 @@ from indexer.encoder.onnx import is_installed
 from indexer.encoder.precision import SAME_COSINE, Backend, Precision, centred_cosine
 from indexer.encoder.runtime import Forward
 from indexer.sources.decoding import Decoder
-
-Row = dict[str, Any]
 
 MODEL = Path(__file__).resolve().parents[1] / "build" / "vit-b-32"
 BATCH = 16
@@ -89,21 +86,21 @@ def forward_rows(folder: Path, rounds: int) -> list[Row]:
         rate, plain_rate = BATCH / seconds[work], BATCH / seconds["plain"]
         against = "the model in torch, float32"
         found.append(
-            _row(
+            compared(
                 f"pictures through ViT-B/32, {work}",
                 against,
                 rate,
                 plain_rate,
                 "pictures/s",
-                goal=ONNX_GOALS[work],
+                f">= {ONNX_GOALS[work]:g}",
             )
         )
         least = centred_cosine(session(pictures), exact)
         work = f"least centred cosine of {len(pictures)} photos' vectors, ViT-B/32, {work}"
-        found.append(_row(work, "float32", least, None, "", goal=SAME_COSINE))
+        found.append(compared(work, "float32", least, None, "", f">= {SAME_COSINE:g}"))
     for precision, encoder in encoders.items():
         found.append(
-            _row(
+            compared(
                 f"pictures through ViT-B/32, {precision}",
                 "the model in torch, float32",
                 BATCH / seconds[precision],
@@ -114,7 +111,7 @@ def forward_rows(folder: Path, rounds: int) -> list[Row]:
         if precision != "float32":
             cosine = centred_cosine(encoder.embed_pictures(pictures), exact)
             work = f"least centred cosine of {len(pictures)} photos' vectors, ViT-B/32, {precision}"
-            found.append(_row(work, "float32", cosine, None, "", goal=0.99))
+            found.append(compared(work, "float32", cosine, None, "", ">= 0.99"))
     return found
 
 
@@ -160,7 +157,7 @@ def agreement_rows(name: str, model: str) -> list[Row]:
             continue
         same = (before @ labels.T).argmax(axis=1) == (after @ labels.T).argmax(axis=1)
         work = f"labels kept of {len(pictures)} clothing photos, {name}, {precision}"
-        found.append(_row(work, "float32", float(same.mean()), None, "", goal=0.99))
+        found.append(compared(work, "float32", float(same.mean()), None, "", ">= 0.99"))
     return found
 
 
@@ -178,7 +175,7 @@ def text_rows(folder: Path, rounds: int) -> list[Row]:
     }
     seconds = _interleaved(runs, rounds)
     return [
-        _row(
+        compared(
             f"{count} prompts of {len(names)} labels, ViT-B/32's text tower, float32",
             "SentenceTransformer.encode, a call a label",
             count / seconds["ours"],
@@ -221,13 +218,13 @@ def lookup_rows(folder: Path, rounds: int) -> list[Row]:
             }
             seconds = _interleaved(runs, rounds)
     return [
-        _row(
+        compared(
             f"one picture against {len(names):,} labels, labels stored",
             "transformers' zero-shot-image-classification pipeline",
             1 / seconds["ours"],
             1 / seconds["theirs"],
             "pictures/s",
-            goal=20.0,
+            ">= 20",
         )
     ]
 
@@ -264,41 +261,10 @@ def _interleaved(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str
     return {name: statistics.median(own) for name, own in seconds.items()}
 
 
-def _row(
-    work: str,
-    against: str,
-    ours: float,
-    theirs: float | None,
-    unit: str,
-    *,
-    goal: float | None = None,
-) -> Row:
-    """A comparison by rates; without the other's figure the goal is for ours."""
-    ratio = None if theirs is None else ours / theirs
-    reached = None if goal is None else (ours if ratio is None else ratio) >= goal
-    return {
-        "work": work,
-        "against": against,
-        "unit": unit,
-        "ours": ours,
-        "theirs": theirs,
-        "ratio": ratio,
-        "goal": "" if goal is None else f">= {goal:g}",
-        "reached": reached,
-    }
-
-
 def main() -> None:
-    """Reads the command line, measures, prints a line a row."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.embedding", description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the rows into this file")
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    found = rows(rounds=options.rounds)
-    for row in found:
-        print(json.dumps(row))  # noqa: T201
-    if options.json is not None:
-        options.json.write_text(json.dumps(found, indent=2), encoding="utf-8")
+    """Reads the command line, measures and shows."""
+    options = command_line("embedding", __doc__, rounds=5).parse_args()
+    show(rows(rounds=options.rounds), options.json)
 
 
 if __name__ == "__main__":

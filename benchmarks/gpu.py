@@ -20,9 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import embedding, ingestion
-from benchmarks.ingestion import BATCH, MODEL, Row, Run, copies_of_photos, in_turns
+from benchmarks import ingestion
+from benchmarks.ingestion import BATCH, MODEL, Run, copies_of_photos, in_turns
 from benchmarks.machine import machine
+from benchmarks.report import Row, compared
 from benchmarks.speed import markdown
 from benchmarks.vit_b_32 import vit_b_32
 
@@ -69,10 +70,9 @@ def rows(
         work = f"{count:,} files to rows in Milvus Lite, {encoder.device}, {encoder.precision}"
         for against in limits:
             # Files to rows can't be quicker than decoding, nor than the model: these have no goal.
-            goal = 1.0 if against.startswith("SentenceTransformer") else 0.0
+            goal = 1.0 if against.startswith("SentenceTransformer") else None
             mine, theirs = rates[ingestion.OURS], rates[against]
-            row = ingestion._row(work, against, mine, theirs, "pictures/s", goal)
-            found.append(row if goal else row | {"goal": None, "reached": None})
+            found.append(ingestion.median_row(work, against, mine, theirs, "pictures/s", goal))
         return [*found, _limit_row(work, rates, list(limits)[1:])]
 
 
@@ -97,8 +97,8 @@ def vector_rows(
         goal = EXACT_COSINE if precision is Precision.FLOAT32 else SAME_COSINE
         work = f"least centred cosine of {len(ready)} pictures' vectors, {encoder.device}"
         least = centred_cosine(own, exact)
-        row = embedding._row(
-            f"{work}, {precision}", "float32 on the CPU", least, None, "", goal=goal
+        row = compared(
+            f"{work}, {precision}", "float32 on the CPU", least, None, "", f">= {goal:g}"
         )
         found.append(row)
     return found
@@ -148,7 +148,7 @@ def _limit_row(work: str, rates: dict[str, list[float]], limits: Sequence[str]) 
     """Against the lower of the limits in each round."""
     lowest = [min(of_round) for of_round in zip(*(rates[name] for name in limits), strict=True)]
     against = "the lower of decoding alone and the model alone"
-    return ingestion._row(work, against, rates[ingestion.OURS], lowest, "pictures/s", 0.9)
+    return ingestion.median_row(work, against, rates[ingestion.OURS], lowest, "pictures/s", 0.9)
 
 
 def _threads() -> int:

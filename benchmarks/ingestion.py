@@ -10,8 +10,6 @@ pictures are photos of 500x375, each with other bytes at its end, so that none i
 
 from __future__ import annotations
 
-import argparse
-import json
 import multiprocessing
 import statistics
 import tempfile
@@ -26,13 +24,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.ingestion_memory import memory_rows
+from benchmarks.report import Row, command_line, compared, show
 from benchmarks.vit_b_32 import SHARED, vit_b_32
 
 if TYPE_CHECKING:
     from indexer.catalog.options import CatalogOptions
     from indexer.encoder import SentenceTransformerEncoder
 
-Row = dict[str, Any]
 Run = Callable[[], float]
 
 LOOP, FORWARD, OURS = "loop", "forward", "ours"
@@ -280,56 +278,37 @@ def _rate_rows(rates: dict[str, list[float]], precision: str) -> list[Row]:
     mine, alone = rates[f"{OURS} {precision}"], rates[f"{FORWARD} {precision}"]
     goal = GOALS.get(precision, 1.0)
     return [
-        _row(work, "Pillow, encode, insert in a loop", mine, rates[LOOP], unit, goal),
-        _row(work, f"the model's forward pass alone, {precision}", mine, alone, unit, 0.9),
+        median_row(work, "Pillow, encode, insert in a loop", mine, rates[LOOP], unit, goal),
+        median_row(work, f"the model's forward pass alone, {precision}", mine, alone, unit, 0.9),
     ]
 
 
-def _row(
+def median_row(
     work: str,
     against: str,
     mine: Sequence[float],
     theirs: Sequence[float],
     unit: str,
-    goal: float,
+    goal: float | None = None,
 ) -> Row:
     """A row whose ratio is the median of the rounds' own ratios: what slows a round slows both."""
     ratio = statistics.median(one / other for one, other in zip(mine, theirs, strict=True))
-    return {
-        "work": work,
-        "against": against,
-        "ours": statistics.median(mine),
-        "theirs": statistics.median(theirs),
-        "unit": unit,
-        "ratio": ratio,
-        "goal": f">= {goal:g}",
-        "reached": ratio >= goal,
-    }
+    medians = statistics.median(mine), statistics.median(theirs)
+    return compared(work, against, *medians, unit, f">= {goal:g}" if goal else "", ratio=ratio)
 
 
 def _vector_row(scratch: Path) -> Row:
     mine, theirs = np.load(scratch / f"{OURS}-float32.npy"), np.load(scratch / f"{LOOP}.npy")
     theirs /= np.linalg.norm(theirs, axis=1, keepdims=True)
     largest = float(np.abs(mine[: len(theirs)] - theirs).max())
-    return {
-        "work": "the same vectors, float32: largest difference",
-        "against": "the loop's",
-        "ours": largest,
-        "theirs": None,
-        "unit": "",
-        "ratio": None,
-        "goal": "<= 1e-4",
-        "reached": largest <= 1e-4,
-    }
+    work = "the same vectors, float32: largest difference"
+    return compared(work, "the loop's", largest, None, "", "<= 1e-4")
 
 
 def main() -> None:
     """Reads the command line, measures and shows."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ingestion", description=__doc__)
-    parser.add_argument("--json", type=Path)
+    parser = command_line("ingestion", __doc__, pictures=1536, rounds=5)
     parser.add_argument("--precision", action="append", help="float32 and int8 without")
-    parser.add_argument("--pictures", type=int, default=1536)
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--vectors", type=int, default=1_000_000, help="0 leaves memory out")
     parser.add_argument("--profile", action="store_true", help="only where the time goes")
     options = parser.parse_args()
@@ -346,10 +325,7 @@ def main() -> None:
     found = rows(precisions, count=options.pictures, rounds=options.rounds)
     if options.vectors:
         found += memory_rows(options.vectors)
-    for row in found:
-        print(row)  # noqa: T201 - a command's output
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    show(found, options.json)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,11 @@ import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks.memory import peak_mib
-
-Row = dict[str, Any]
+from benchmarks.report import Row, compared
 
 WIDTH = 512
 FEW = 10_000
@@ -108,24 +106,19 @@ def memory_rows(count: int) -> list[Row]:
     few, many = peak_of(job_without_store, FEW), peak_of(job_without_store, count)
     with_lite, bare = peak_of(job, LITE_ITEMS), peak_of(bare_client, LITE_ITEMS)
     return [
-        {
-            "work": f"peak memory, ingest {count:,} vectors, without Milvus Lite's own",
-            "against": f"{FEW:,} vectors",
-            "ours": many,
-            "theirs": few,
-            "unit": "MiB",
-            "ratio": many / few,
-            "goal": f"<= {MOST:g}",
-            "reached": many / few <= MOST,
-        },
-        {
-            "work": f"peak memory, ingest {LITE_ITEMS:,} vectors, Milvus Lite in the process",
-            "against": "the same rows by a bare MilvusClient",
-            "ours": with_lite,
-            "theirs": bare,
-            "unit": "MiB",
-            "ratio": with_lite / bare,
-            "goal": "",
-            "reached": None,
-        },
+        compared(
+            f"peak memory, ingest {count:,} vectors, without Milvus Lite's own",
+            f"{FEW:,} vectors",
+            many,
+            few,
+            "MiB",
+            f"<= {MOST:g}",
+        ),
+        compared(
+            f"peak memory, ingest {LITE_ITEMS:,} vectors, Milvus Lite in the process",
+            "the same rows by a bare MilvusClient",
+            with_lite,
+            bare,
+            "MiB",
+        ),
     ]

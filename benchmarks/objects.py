@@ -10,17 +10,12 @@ the most.
 
 from __future__ import annotations
 
-import argparse
 import io
-import json
 import random
 import statistics
-import sys
 import time
-from pathlib import Path
-from typing import Any
 
-Row = dict[str, Any]
+from benchmarks.report import Row, command_line, compared, show
 
 PICTURES = 4
 WARM_UP = 2
@@ -66,34 +61,20 @@ def rate_row(rounds: int) -> Row:
     assert np.isfinite(vectors).all()
     assert all(found)
     ours, theirs = statistics.median(whole), statistics.median(alone)
-    return {
-        "work": "regions of pictures of 640 x 480, JPEG to things (ingest --objects), CPU time",
-        "against": "the model alone on as many crops",
-        "ours": ours,
-        "theirs": theirs,
-        "unit": "regions/s",
-        "ratio": ours / theirs,
-        "goal": f">= {GOAL:g}",
-        "reached": ours / theirs >= GOAL,
-    }
-
-
-def rows(rounds: int = 3) -> list[Row]:
-    """The row of the table."""
-    return [rate_row(rounds)]
+    return compared(
+        "regions of pictures of 640 x 480, JPEG to things (ingest --objects), CPU time",
+        "the model alone on as many crops",
+        ours,
+        theirs,
+        "regions/s",
+        f">= {GOAL:g}",
+    )
 
 
 def main() -> None:
     """Reads the command line, measures and shows."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.objects", description=__doc__)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    report = json.dumps(rows(options.rounds), indent=2) + "\n"
-    if options.json is None:
-        sys.stdout.write(report)
-    else:
-        options.json.write_text(report, encoding="utf-8")
+    options = command_line("objects", __doc__, rounds=3).parse_args()
+    show([rate_row(options.rounds)], options.json)
 
 
 if __name__ == "__main__":

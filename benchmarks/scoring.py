@@ -12,8 +12,6 @@ pays no loading either.
 
 from __future__ import annotations
 
-import argparse
-import json
 import shutil
 import statistics
 import subprocess
@@ -29,6 +27,7 @@ import numpy as np
 
 from benchmarks.machine import kernels, processor
 from benchmarks.memory import peak_mib
+from benchmarks.report import Row, command_line, compared, show
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.records import EmbeddedItem, Fingerprint, FloatArray, Kind, Label
 from indexer.core.vectors import normalise
@@ -181,24 +180,10 @@ def interleaved(*works: Callable[[], object], runs: int = RUNS) -> list[Seconds]
     return [Seconds(*map(statistics.median, zip(*taken, strict=True))) for taken in times]
 
 
-def row(
-    work: str, against: str, ours: float, theirs: float, unit: str, goal: str = ""
-) -> dict[str, Any]:
-    """A row of the table; a goal is ``<= X`` or ``>= X``, of the ratio."""
-    ratio = ours / theirs
-    limit = float(goal.split()[-1]) if goal else 0.0
-    reached = None if not goal else ratio <= limit if goal.startswith("<=") else ratio >= limit
-    return {
-        "work": work,
-        "against": against,
-        "ours": ours,
-        "theirs": theirs,
-        "unit": unit,
-        "ratio": ratio,
-        "goal": goal,
-        "reached": reached,
-        "on": f"{processor()}, numpy's products by {kernels()}",
-    }
+def row(work: str, against: str, ours: float, theirs: float, unit: str, goal: str = "") -> Row:
+    """A row of the table, with what it was measured on."""
+    on = f"{processor()}, numpy's products by {kernels()}"
+    return compared(work, against, ours, theirs, unit, goal) | {"on": on}
 
 
 def load_libraries(folder: Path) -> None:
@@ -366,10 +351,8 @@ def _folder() -> Iterator[Path]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scoring", description=__doc__)
-    parser.add_argument("--items", type=int, default=1_000_000)
+    parser = command_line("scoring", __doc__, items=1_000_000)
     parser.add_argument("--part", choices=("many", "few", "memory"), action="append")
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--peak", type=Path, help="only run on this folder and print the memory")
     options = parser.parse_args()
     if options.peak is not None:
@@ -377,14 +360,7 @@ def main() -> None:
         sys.stdout.write(f"{peak_mib():.1f}\n")
         return
     found = rows(options.items, options.part or ("many", "few", "memory"))
-    sys.stdout.write(f"on {found[0]['on']}\n")
-    for one in found:
-        sys.stdout.write(
-            f"{one['work']:55} {one['against']:35} {one['ours']:10.3f} {one['theirs']:10.3f} "
-            f"{one['unit']:8} {one['ratio']:8.3f}  {one['goal']:12} {one['reached']}\n"
-        )
-    if options.json is not None:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    show(found, options.json)
 
 
 if __name__ == "__main__":

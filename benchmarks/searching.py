@@ -11,7 +11,6 @@ and there are no words.
     python -m benchmarks.searching [--items 100000] [--server URI] [--json FILE]
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -25,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.report import Row, command_line, compared, show
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
@@ -46,8 +46,6 @@ IN_TURN = 10
 PAUSE_S = 0.3
 STARTS = 7
 WIDTH = 512
-
-Row = dict[str, Any]
 
 
 def rows(items: int = 100_000, server: str | None = None) -> list[Row]:
@@ -232,35 +230,17 @@ def _row(
     *,
     reached: bool | None = None,
 ) -> Row:
-    ours, theirs = medians
-    return {
-        "work": work,
-        "against": against,
-        "ours": ours,
-        "theirs": theirs,
-        "unit": unit,
-        "ratio": ours / theirs,
-        "goal": goal,
-        "reached": reached,
-    }
+    return compared(work, against, *medians, unit) | {"goal": goal, "reached": reached}
 
 
 def main() -> None:
     """Read the command line, measure and show."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.searching", description=(__doc__ or "").partition("\n")[0]
-    )
-    parser.add_argument("--items", type=int, default=100_000)
+    parser = command_line("searching", __doc__, items=100_000)
     parser.add_argument(
         "--server", default=os.environ.get(SERVER_VARIABLE), help=f"its URI; or {SERVER_VARIABLE}"
     )
-    parser.add_argument("--json", type=Path, help="write the rows here")
     options = parser.parse_args()
-    found = rows(options.items, options.server)
-    for row in found:
-        sys.stdout.write(json.dumps(row) + "\n")
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    show(rows(options.items, options.server), options.json)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ of their latency beside a client that asks for heat maps all the time, and witho
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import re
@@ -26,6 +25,7 @@ from urllib.parse import urlsplit
 import httpx
 import numpy as np
 
+from benchmarks.report import command_line, compared, show
 from indexer.catalog.opening import CatalogOptions
 from indexer.jobs import sample as shop
 from indexer.jobs.ingest import ingest
@@ -178,17 +178,16 @@ def rows(*, seconds: float, rounds: int, long: float) -> list[dict[str, Any]]:
     p50, p99, most = (float(np.percentile(latencies, q)) * 1000 for q in (50, 99, 100))
     work = f"{CLIENTS} clients classify pictures over HTTP, pocket"
     return [
-        _row(work, "one request at a time", ours, theirs, "pictures/s", ours / theirs, ">= 3"),
-        _row(f"the same for {long:g} s: median latency", "", p50, None, "ms", None, None),
-        _row("the same: 99th percentile of latency", "", p99, None, "ms", None, None),
-        _row(f"the same: slowest of {len(latencies):,} answers", "", most, None, "ms", None, None),
-        _row(
+        compared(work, "one request at a time", ours, theirs, "pictures/s", ">= 3"),
+        compared(f"the same for {long:g} s: median latency", "", p50, None, "ms"),
+        compared("the same: 99th percentile of latency", "", p99, None, "ms"),
+        compared(f"the same: slowest of {len(latencies):,} answers", "", most, None, "ms"),
+        compared(
             "the same: memory of the service and its decoders at the end",
             "after a third of the time",
             memory[1],
             memory[0],
             "MiB",
-            memory[1] / memory[0],
             "<= 1.1",
         ),
     ]
@@ -240,7 +239,7 @@ def _p99_rows(
         f"{len(beside):,} answers beside {explained:,} explanations"
     )
     against = f"the same without explanations, of {len(without):,} answers"
-    return [_row(work, against, ours, theirs, "ms", ours / theirs, "<= 2")]
+    return [compared(work, against, ours, theirs, "ms", "<= 2")]
 
 
 def _long_load(
@@ -257,25 +256,6 @@ def _long_load(
     return asyncio.run(measured())
 
 
-def _row(
-    work: str,
-    against: str,
-    ours: float,
-    theirs: float | None,
-    unit: str,
-    ratio: float | None,
-    goal: str | None,
-) -> dict[str, Any]:
-    reached = None
-    if goal is not None and ratio is not None:
-        limit = float(goal.split()[1])
-        reached = ratio >= limit if goal.startswith(">=") else ratio <= limit
-    return {
-        "work": work, "against": against, "ours": ours, "theirs": theirs, "unit": unit,
-        "ratio": ratio, "goal": goal, "reached": reached,
-    }  # fmt: skip
-
-
 def _catalog(folder: Path) -> list[bytes]:
     shop.write_shop(folder / "shop")
     options = CatalogOptions(data_dir=folder / "data", model="pocket")
@@ -287,11 +267,9 @@ def _catalog(folder: Path) -> list[bytes]:
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
+    parser = command_line("serving", __doc__, rounds=5)
     parser.add_argument("--only", choices=("load", "explain"), help="all by default")
     parser.add_argument("--seconds", type=float, default=6.0, help="of each load in a round")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--long", type=float, default=60.0, help="seconds of the last load")
     options = parser.parse_args()
     found = []
@@ -299,10 +277,7 @@ def main() -> None:
         found += rows(seconds=options.seconds, rounds=options.rounds, long=options.long)
     if options.only != "load":
         found += rows_beside_explanations(seconds=options.seconds, rounds=options.rounds)
-    for row in found:
-        sys.stdout.write(f"{row}\n")
-    if options.json is not None:
-        options.json.write_text(json.dumps(found), encoding="utf-8")
+    show(found, options.json)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,7 @@ has the sizes of ``laion/clap-htsat-unfused`` and random weights.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-Row = dict[str, Any]
+from benchmarks.report import Row, command_line, compared, show
 
 MODEL = Path(__file__).resolve().parents[1] / "build" / "clap-htsat"
 RATE = 44_100
@@ -89,34 +86,20 @@ def rate_row(rounds: int, windows: int = 16) -> Row:
             alone.append(10 * windows / model_s)
             whole.append(10 * windows / (time.process_time() - started))
     ours, theirs = statistics.median(whole), statistics.median(alone)
-    return {
-        "work": "seconds of sound, stereo FLAC of 44.1 kHz, to embeddings, CPU time",
-        "against": "the model alone",
-        "ours": ours,
-        "theirs": theirs,
-        "unit": "s/s",
-        "ratio": ours / theirs,
-        "goal": f">= {GOAL:g}",
-        "reached": ours / theirs >= GOAL,
-    }
-
-
-def rows(rounds: int = 3) -> list[Row]:
-    """The row of the table."""
-    return [rate_row(rounds)]
+    return compared(
+        "seconds of sound, stereo FLAC of 44.1 kHz, to embeddings, CPU time",
+        "the model alone",
+        ours,
+        theirs,
+        "s/s",
+        f">= {GOAL:g}",
+    )
 
 
 def main() -> None:
     """Reads the command line, measures and shows."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.sounds", description=__doc__)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    report = json.dumps(rows(options.rounds), indent=2) + "\n"
-    if options.json is None:
-        sys.stdout.write(report)
-    else:
-        options.json.write_text(report, encoding="utf-8")
+    options = command_line("sounds", __doc__, rounds=3).parse_args()
+    show([rate_row(options.rounds)], options.json)
 
 
 if __name__ == "__main__":

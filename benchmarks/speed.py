@@ -15,9 +15,9 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.machine import kernels, machine, processor
+from benchmarks.report import Row
 
 PARTS = (
     "start_up",
@@ -49,8 +49,6 @@ QUICK = {
 
 PAGE = Path("docs/benchmarks.md")
 _TABLE = re.compile(r"(<!-- speed -->\n).*?(<!-- /speed -->)", re.DOTALL)
-
-Row = dict[str, Any]
 
 
 def measure(part: str, arguments: list[str]) -> list[Row]:

@@ -10,8 +10,6 @@ so that reading weights counts for little.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -19,9 +17,8 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-Row = dict[str, Any]
+from benchmarks.report import Row, command_line, compared, show
 
 GOAL = 1.3
 ZEROSHELF = str(Path(sys.executable).with_name("zeroshelf"))
@@ -76,31 +73,22 @@ def measure(turns: int) -> list[Row]:
                 times.setdefault(work, []).append(seconds(command, folder))
     medians = {name: statistics.median(values) for name, values in times.items()}
     return [
-        {
-            "work": f"{work} on the command line, processor time",
-            "against": "importing torch and transformers' CLIP",
-            "ours": medians[work],
-            "theirs": medians[libraries],
-            "unit": "s",
-            "ratio": medians[work] / medians[libraries],
-            "goal": f"<= {GOAL:g}",
-            "reached": medians[work] / medians[libraries] <= GOAL,
-        }
+        compared(
+            f"{work} on the command line, processor time",
+            "importing torch and transformers' CLIP",
+            medians[work],
+            medians[libraries],
+            "s",
+            f"<= {GOAL:g}",
+        )
         for work, (_, libraries) in pairs.items()
     ]
 
 
 def main() -> None:
-    """Reads the command line, measures and writes."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.start_up", description=__doc__)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--turns", type=int, default=5)
-    options = parser.parse_args()
-    report = json.dumps(measure(options.turns), indent=2)
-    if options.json:
-        options.json.write_text(report, encoding="utf-8")
-    else:
-        print(report)  # noqa: T201 - the result
+    """Reads the command line, measures and shows."""
+    options = command_line("start_up", __doc__, turns=5).parse_args()
+    show(measure(options.turns), options.json)
 
 
 if __name__ == "__main__":

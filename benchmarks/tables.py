@@ -9,19 +9,15 @@ median of six turns with 200,000 rows); half of that is the goal.
 
 from __future__ import annotations
 
-import argparse
 import csv
-import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from benchmarks.report import Row, command_line, compared, show
 from indexer.sources import open_sources
-
-Row = dict[str, Any]
 
 TURNS = 3
 GOAL = 0.04
@@ -64,30 +60,22 @@ def measure(rows: int) -> list[Row]:
         turns = [(rate(read_dicts, path), rate(read_items, path)) for _ in range(TURNS)]
     ratio = statistics.median(ours / theirs for theirs, ours in turns)
     return [
-        {
-            "work": f"CSV, {rows:,} rows, with the pass for types",
-            "against": "csv.DictReader, which makes no items",
-            "ours": statistics.median(ours for _, ours in turns),
-            "theirs": statistics.median(theirs for theirs, _ in turns),
-            "unit": "rows/s",
-            "ratio": ratio,
-            "goal": f">= {GOAL:g}",
-            "reached": ratio >= GOAL,
-        }
+        compared(
+            f"CSV, {rows:,} rows, with the pass for types",
+            "csv.DictReader, which makes no items",
+            statistics.median(ours for _, ours in turns),
+            statistics.median(theirs for theirs, _ in turns),
+            "rows/s",
+            f">= {GOAL:g}",
+            ratio=ratio,
+        )
     ]
 
 
 def main() -> None:
-    """Reads the command line, measures and writes."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description=__doc__)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    options = parser.parse_args()
-    report = json.dumps(measure(options.rows), indent=2)
-    if options.json:
-        options.json.write_text(report, encoding="utf-8")
-    else:
-        print(report)  # noqa: T201 - the result
+    """Reads the command line, measures and shows."""
+    options = command_line("tables", __doc__, rows=1_000_000).parse_args()
+    show(measure(options.rows), options.json)
 
 
 if __name__ == "__main__":

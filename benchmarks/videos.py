@@ -14,8 +14,6 @@ the minute's packets sixty times.
 
 from __future__ import annotations
 
-import argparse
-import json
 import multiprocessing
 import statistics
 import sys
@@ -24,16 +22,14 @@ import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.memory import peak_mib
+from benchmarks.report import Row, command_line, compared, show
 from benchmarks.vit_b_32 import SHARED, vit_b_32
 from pocket.clips import Pixels, encode
-
-Row = dict[str, Any]
 
 MODEL = Path(__file__).resolve().parents[1] / "build" / "vit-b-32"
 RATE = 25
@@ -114,16 +110,8 @@ def rate_row(rounds: int, form: str, seconds: int = 64, *, width: int = WIDTH) -
                 alone.append(len(frames) / model_s)
                 whole.append(len(frames) / (time.process_time() - started))
     ours, theirs = statistics.median(whole), statistics.median(alone)
-    return {
-        "work": f"frames of a {width}x{height} video, {form}, from the file to its shots, CPU time",
-        "against": "the model alone",
-        "ours": ours,
-        "theirs": theirs,
-        "unit": "frames/s",
-        "ratio": ours / theirs,
-        "goal": f">= {RATE_GOAL:g}",
-        "reached": ours / theirs >= RATE_GOAL,
-    }
+    work = f"frames of a {width}x{height} video, {form}, from the file to its shots, CPU time"
+    return compared(work, "the model alone", ours, theirs, "frames/s", f">= {RATE_GOAL:g}")
 
 
 def memory_row() -> Row:
@@ -133,16 +121,8 @@ def memory_row() -> Row:
         encode(minute, pan(60, 640, 360, 10), rate=10)
         repeated(minute, hour, 60)
         few, many = peak_of(minute), peak_of(hour)
-    return {
-        "work": "peak memory, ingest of an hour of video, without Milvus Lite's own",
-        "against": "a minute of it",
-        "ours": many,
-        "theirs": few,
-        "unit": "MiB",
-        "ratio": many / few,
-        "goal": f"<= {MEMORY_GOAL:g}",
-        "reached": many / few <= MEMORY_GOAL,
-    }
+    work = "peak memory, ingest of an hour of video, without Milvus Lite's own"
+    return compared(work, "a minute of it", many, few, "MiB", f"<= {MEMORY_GOAL:g}")
 
 
 def peak_of(video: Path) -> float:
@@ -179,16 +159,9 @@ def rate_rows(rounds: int) -> list[Row]:
     return [*(rate_row(rounds, form) for form in FORMS), small]
 
 
-def rows(rounds: int = 3) -> list[Row]:
-    """All rows."""
-    return [*rate_rows(rounds), memory_row()]
-
-
 def main() -> None:
     """Reads the command line, measures and shows."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.videos", description=__doc__)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = command_line("videos", __doc__, rounds=3)
     parser.add_argument("--only", choices=["rate", "memory"])
     options = parser.parse_args()
     measured = []
@@ -196,11 +169,7 @@ def main() -> None:
         measured += rate_rows(options.rounds)
     if options.only != "rate":
         measured.append(memory_row())
-    report = json.dumps(measured, indent=2) + "\n"
-    if options.json is None:
-        sys.stdout.write(report)
-    else:
-        options.json.write_text(report, encoding="utf-8")
+    show(measured, options.json)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.ingestion import _row, copies_of_photos, lacks_profile
+from benchmarks.ingestion import copies_of_photos, lacks_profile, median_row
 from benchmarks.ingestion_memory import WIDTH, write_vectors
 from indexer.sources import TableOptions, open_sources
 from indexer.sources.decoding import Decoder
@@ -35,6 +35,6 @@ def test_written_vectors_are_a_source(tmp_path: Path) -> None:
 
 def test_a_row_compares_rounds_of_the_same_time() -> None:
     """The ratio is the median of ratios, not the ratio of medians."""
-    row = _row("work", "loop", [10.0, 2.0, 30.0], [5.0, 1.0, 5.0], "pictures/s", 3.0)
+    row = median_row("work", "loop", [10.0, 2.0, 30.0], [5.0, 1.0, 5.0], "pictures/s", 3.0)
     assert (row["ours"], row["theirs"], row["ratio"]) == (10.0, 5.0, pytest.approx(2.0))
     assert row["reached"] is False
