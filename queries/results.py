@@ -149,6 +149,11 @@ class PictureObject:
     predictions: tuple[Prediction, ...] = ()
     hits: tuple[SearchHit, ...] = ()
 
+    @property
+    def unknown_score(self) -> float | None:
+        """How little it looks like any label: of all its predictions the same."""
+        return self.predictions[0].unknown_score if self.predictions else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureObjects:

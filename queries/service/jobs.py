@@ -67,6 +67,11 @@ class Job:
         """Whether it has not begun, and will."""
         return self.state is State.QUEUED and not self.stop.is_set()
 
+    @property
+    def has_result(self) -> bool:
+        """Whether there is a file to download."""
+        return self.result is not None
+
     def watch(self) -> Watch:
         """What the work reports to, and is stopped by."""
         return Watch(begin=self._begin, advance=self._advance, stop=self.stop)
@@ -97,7 +102,7 @@ class Jobs:
         writer: whose thread they run in.
         folder: where results are written, a folder a job.
         most_waiting: jobs that may wait.
-        kept: jobs that are remembered after they ended, and results that are kept; also of
+        retained: jobs that are remembered after they ended, and results that are kept; also of
             services before this one.
         told: what of an error is told to users.
     """

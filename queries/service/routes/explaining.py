@@ -137,21 +137,15 @@ async def _explained(
 
 def _explanation_out(explanation: Explanation) -> ExplanationOut:
     return ExplanationOut(
-        predictions=[PredictionOut.of(entry) for entry in explanation.predictions],
+        predictions=list(map(PredictionOut.of, explanation.predictions)),
         winner=explanation.winner.label,
         runner_up=explanation.runner_up.label if explanation.runner_up else None,
-        prompts=[PromptOut(**asdict(entry)) for entry in explanation.winner.prompts[:PROMPTS]],
-        neighbours=[
-            NeighbourOut(**{name: getattr(entry, name) for name in NeighbourOut.model_fields})
-            for entry in explanation.neighbours
-        ],
+        prompts=list(map(PromptOut.of, explanation.winner.prompts[:PROMPTS])),
+        neighbours=list(map(NeighbourOut.of, explanation.neighbours)),
         words=[(entry.word, entry.evidence) for entry in explanation.words],
         heat=None if explanation.heat_map is None else _heat(explanation.heat_map),
         notes=list(explanation.notes),
-        views=[
-            ViewOut(**{name: getattr(view, name) for name in ViewOut.model_fields})
-            for view in explanation.views
-        ],
+        views=list(map(ViewOut.of, explanation.views)),
         deciding=None
         if explanation.deciding is None
         else explanation.views[explanation.deciding].part_id,

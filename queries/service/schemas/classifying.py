@@ -10,7 +10,6 @@ from indexer.core.label_sets import CATEGORY
 from indexer.labels.prompts import Pooling
 from queries.deciding.question import Question, ViewPooling
 from queries.deciding.settings import Settings
-from queries.results import Prediction
 from queries.service.schemas.wire import Fraction, Input, SetName, Wire
 
 
@@ -111,19 +110,6 @@ class PredictionOut(Wire):
     unknown_score: float | None = Field(
         default=None, description="Of the input, the same for all its labels; large: none fits."
     )
-
-    @staticmethod
-    def of(prediction: Prediction) -> PredictionOut:
-        """From the library's result."""
-        return PredictionOut(
-            label=prediction.label,
-            label_id=prediction.label_id,
-            score=prediction.score,
-            similarity=prediction.similarity,
-            path=list(prediction.path),
-            status=prediction.status,  # type: ignore[arg-type]
-            unknown_score=prediction.unknown_score,
-        )
 
 
 class Classified(Wire):

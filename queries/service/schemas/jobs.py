@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from queries.service.jobs import Job
 from queries.service.schemas.classifying import ClassifyOptions
 from queries.service.schemas.wire import SetName, Wire
 
@@ -38,22 +37,6 @@ class JobOut(Wire):
     error: str
     has_result: bool
     created: str
-
-    @staticmethod
-    def of(job: Job) -> JobOut:
-        """From the service's job."""
-        return JobOut(
-            job_id=job.job_id,
-            kind=job.kind,
-            state=job.state.value,
-            stage=job.stage,
-            done=job.done,
-            total=job.total,
-            report=job.report,
-            error=job.error,
-            has_result=job.result is not None,
-            created=job.created,
-        )
 
 
 class JobsResponse(Wire):

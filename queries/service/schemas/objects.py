@@ -5,7 +5,6 @@ from __future__ import annotations
 from pydantic import ConfigDict, Field
 
 from indexer.core.object_options import MOST_OBJECTS
-from queries.results import PictureObject, PictureObjects
 from queries.service.schemas.classifying import ClassifyOptions, PredictionOut
 from queries.service.schemas.searching import HitOut
 from queries.service.schemas.wire import Wire
@@ -47,19 +46,6 @@ class ObjectOut(Wire):
     unknown_score: float | None
     hits: list[HitOut]
 
-    @staticmethod
-    def of(thing: PictureObject) -> ObjectOut:
-        """From the library's result."""
-        predictions = thing.predictions
-        return ObjectOut(
-            box=thing.box,
-            score=thing.score,
-            word=thing.word,
-            predictions=[PredictionOut.of(prediction) for prediction in predictions],
-            unknown_score=predictions[0].unknown_score if predictions else None,
-            hits=[HitOut.of(hit) for hit in thing.hits],
-        )
-
 
 class ObjectsResponse(Wire):
     """The things in a picture, the surest first; the whole picture where none was found."""
@@ -69,14 +55,3 @@ class ObjectsResponse(Wire):
     is_whole: bool
     words: list[str] = Field(description="What a detector looked for; empty for the grid.")
     objects: list[ObjectOut]
-
-    @staticmethod
-    def of(found: PictureObjects) -> ObjectsResponse:
-        """From the library's result."""
-        return ObjectsResponse(
-            width=found.width,
-            height=found.height,
-            is_whole=found.is_whole,
-            words=list(found.words),
-            objects=[ObjectOut.of(thing) for thing in found.objects],
-        )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
 
-from queries.results import Facet, FoundBy, SearchHit, SearchResult
+from queries.results import FoundBy
 from queries.service.schemas.wire import Fraction, Wire
 
 
@@ -120,12 +120,6 @@ class HitOut(Wire):
         default="", description="Where the part lies in its file: 0:10-0:20, or a box."
     )
 
-    @staticmethod
-    def of(hit: SearchHit) -> HitOut:
-        """From the library's result."""
-        values = {name: getattr(hit, name) for name in HitOut.model_fields}
-        return HitOut(**values | {"parts": list(hit.parts)})
-
 
 class FacetOut(Wire):
     """How often each value of a column occurs, the most frequent first."""
@@ -133,11 +127,6 @@ class FacetOut(Wire):
     column: str
     values: dict[str, int]
     without: int
-
-    @staticmethod
-    def of(facet: Facet) -> FacetOut:
-        """From the library's result."""
-        return FacetOut(column=facet.column, values=facet.values, without=facet.without)
 
 
 class SearchResponse(Wire):
@@ -151,14 +140,3 @@ class SearchResponse(Wire):
         default=None,
         description="Of a list: what ``after`` is for its next page; null where this is the last.",
     )
-
-    @staticmethod
-    def of(result: SearchResult) -> SearchResponse:
-        """From the library's result."""
-        return SearchResponse(
-            hits=[HitOut.of(hit) for hit in result.hits],
-            facets=[FacetOut.of(facet) for facet in result.facets],
-            counted=result.counted,
-            all_counted=result.all_counted,
-            next_after=result.next_after,
-        )

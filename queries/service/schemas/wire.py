@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,7 +18,12 @@ SetName = Annotated[
 class Wire(BaseModel):
     """Base of all: frozen, no unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+
+    @classmethod
+    def of(cls, value: object) -> Self:
+        """From the library's value whose attributes are called as the fields."""
+        return cls.model_validate(value)
 
 
 class ProblemDocument(BaseModel):
