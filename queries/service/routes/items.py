@@ -191,11 +191,7 @@ async def get_sound(request: Request, item_id: str) -> Response:
         content = await asyncio.to_thread(_read, engine, fields["source"])
     except ItemError as error:
         raise Problem(404, "not-found", "No sound", "Its sound can't be read.") from error
-    tag = f'"{sha256(content)}"'
-    headers = {"Cache-Control": "private, no-cache", "ETag": tag}
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(content, media_type=media.sound_type(content), headers=headers)
+    return _tagged(request, content, media.sound_type(content))
 
 
 def _read(engine: Engine, source: str) -> bytes:
@@ -220,11 +216,16 @@ async def _frame(request: Request, engine: Engine, fields: dict[str, Any], side:
         picture = await asyncio.to_thread(read)
     except ItemError as error:
         raise Problem(404, "not-found", "No picture", "Its video can't be read.") from error
-    tag = f'"{sha256(picture)}"'
+    return _tagged(request, picture, "image/jpeg")
+
+
+def _tagged(request: Request, content: bytes, media_type: str) -> Response:
+    """Content with the tag that a browser asks by whether it is still that."""
+    tag = f'"{sha256(content)}"'
     headers = {"Cache-Control": "private, no-cache", "ETag": tag}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(picture, media_type="image/jpeg", headers=headers)
+    return Response(content, media_type=media_type, headers=headers)
 
 
 async def _item(item_in: ItemIn, upload: Upload | None, engine: Engine, spool: Spool) -> Item:
