@@ -23,9 +23,9 @@ from indexer.core.hashing import part_hash, sha256
 from indexer.core.parts import BOX, OF, RECIPE, cut_rows
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import MAX_ID_BYTES, Item, Kind
+from indexer.core.records import Item, Kind
 from indexer.ingestion.reports import Stopwatch
-from indexer.ingestion.segments import Entry
+from indexer.ingestion.segments import Entry, with_short_id
 from indexer.ingestion.stored_cuts import StoredCut, stored_cuts
 
 _log = logging.getLogger(__name__)
@@ -176,19 +176,9 @@ def _rows_of(whole: Item, cuts: Sequence[StoredCut]) -> list[Entry]:
     """The rows of a picture's boxes, without the picture's own."""
     rows = cut_rows(replace(whole, content=None), [box.part for box in cuts])[1:]
     return [
-        _checked(replace(row, vector=box.vector, content_hash=box.content_hash))
+        with_short_id(replace(row, vector=box.vector, content_hash=box.content_hash), "boxes")
         for row, box in zip(rows, cuts, strict=True)
     ]
-
-
-def _checked(row: Item) -> Entry:
-    if len(row.item_id.encode()) <= MAX_ID_BYTES:
-        return row
-    message = (
-        f"{row.source}: the ids of its boxes would have more than {MAX_ID_BYTES:,} bytes; "
-        "shorten the item's id"
-    )
-    return failure(row, Stage.READ, Reason.BAD_ID, message)
 
 
 def _is_picture(entry: Entry) -> bool:

@@ -24,7 +24,7 @@ from functools import reduce
 from indexer.core.errors import ItemError
 from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, Fingerprint, Item, Kind
+from indexer.core.records import MAX_ID_BYTES, Failure, Fingerprint, Item, Kind
 from indexer.core.towers import embedded_kinds, require_tower
 
 Entry = Item | Failure
@@ -32,6 +32,21 @@ Entry = Item | Failure
 
 Segmenter = Callable[[Iterable[Entry]], Iterator[Entry]]
 """Gives the entries with their parts, in order."""
+
+
+def with_short_id(row: Item, cuts: str) -> Entry:
+    """A row of a part; a failure where its id is too long for a database.
+
+    Args:
+        cuts: what the parts of its file are, in words: boxes, shots, windows.
+    """
+    if len(row.item_id.encode()) <= MAX_ID_BYTES:
+        return row
+    message = (
+        f"{row.source}: the ids of its {cuts} would have more than {MAX_ID_BYTES:,} bytes; "
+        "shorten the item's id"
+    )
+    return failure(row, Stage.READ, Reason.BAD_ID, message)
 
 
 def in_turn(segmenters: Iterable[Segmenter]) -> Segmenter:

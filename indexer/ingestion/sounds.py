@@ -13,8 +13,8 @@ from indexer.core.failures import failure
 from indexer.core.hashing import sha256
 from indexer.core.parts import END, START, cut_id, cut_rows, uncut
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import MAX_ID_BYTES, Failure, Item, Kind
-from indexer.ingestion.segments import Entry
+from indexer.core.records import Failure, Item, Kind
+from indexer.ingestion.segments import Entry, with_short_id
 from indexer.sources.decoding.sounds import SoundDecoder, Windows
 
 FILES_AT_ONCE = 4
@@ -112,7 +112,7 @@ def _rows(item: Item, file: _File | ItemError) -> list[Entry]:
     except ItemError as error:
         return [failure(item, Stage.DECODE, error.reason, str(error))]
     whole = replace(uncut(item), content=file.content, file_hash=file.hash)
-    rows: list[Entry] = [_with_short_id(row) for row in cut_rows(whole, windows.parts)]
+    rows: list[Entry] = [with_short_id(row, "windows") for row in cut_rows(whole, windows.parts)]
     if windows.broken_at is not None:
         rows.append(_rest(whole, windows))
     # What was missing of a sound that broke has no end in its dead letter.
@@ -134,16 +134,6 @@ def _rest(item: Item, windows: Windows) -> Failure:
     )
     message = f"{windows.warning(item.source)}. Fetch or export it again, and run: zeroshelf retry"
     return failure(rest, Stage.DECODE, Reason.TRUNCATED, message)
-
-
-def _with_short_id(row: Item) -> Entry:
-    if len(row.item_id.encode()) <= MAX_ID_BYTES:
-        return row
-    message = (
-        f"{row.source}: the ids of its windows would have more than {MAX_ID_BYTES:,} bytes; "
-        "shorten the item's id"
-    )
-    return failure(row, Stage.READ, Reason.BAD_ID, message)
 
 
 def _by_file(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

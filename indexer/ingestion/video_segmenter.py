@@ -25,8 +25,8 @@ from indexer.core.failures import failure
 from indexer.core.hashing import part_hash
 from indexer.core.parts import END, OF, RECIPE, START, cut_id, cut_rows, is_cut, uncut
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import MAX_ID_BYTES, Failure, Item, Kind, Part
-from indexer.ingestion.segments import Entry
+from indexer.core.records import Failure, Item, Kind, Part
+from indexer.ingestion.segments import Entry, with_short_id
 from indexer.ingestion.shots import Shot
 from indexer.ingestion.stored_cuts import stored_cuts
 from indexer.ingestion.videos import VideoEmbedder
@@ -100,7 +100,7 @@ class VideoSegmenter:
         shots = self.embedder.shots(file, whole.source)
         parts = [self._part(shot, shots.shots) for shot in shots.shots]
         rows: list[Entry] = [
-            _checked(replace(_hashed(row), vector=shot.vector))
+            with_short_id(replace(_hashed(row), vector=shot.vector), "shots")
             for row, shot in zip(cut_rows(whole, parts), shots.shots, strict=True)
         ]
         if shots.problem is not None:
@@ -155,16 +155,6 @@ class VideoSegmenter:
 
 def _hashed(row: Item) -> Item:
     return replace(row, content_hash=part_hash(row.file_hash, row.part))
-
-
-def _checked(row: Item) -> Entry:
-    if len(row.item_id.encode()) <= MAX_ID_BYTES:
-        return row
-    message = (
-        f"{row.source}: the ids of its shots would have more than {MAX_ID_BYTES:,} bytes; "
-        "shorten the item's id"
-    )
-    return failure(row, Stage.READ, Reason.BAD_ID, message)
 
 
 def _rest(whole: Item, end_s: float, problem: ItemError) -> Failure:
