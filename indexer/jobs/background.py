@@ -6,17 +6,15 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import TaxonomyError
 from indexer.core.records import FloatArray, Label
-from indexer.core.vectors import normalise, problems
+from indexer.core.vectors import normalise
 from indexer.core.watch import Watch
 from indexer.labels import prompts
 from indexer.labels.concepts import packaged_concepts, parse_concepts
 from indexer.labels.examples import Background, LabelledFolder
-from indexer.labels.sets import embed, empty
+from indexer.labels.sets import embed, empty, read_rows
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +52,9 @@ def save_background(
         if vectors is None:
             background_vectors = embed_words(catalog, words, watch)
         else:
-            file_vectors = _read_vectors(vectors, lines, catalog.fingerprint.width)
-            background_vectors = file_vectors[[rows[word] for word in words]]
+            width = catalog.fingerprint.width
+            file_vectors = read_rows(vectors, "background name", lines, width)
+            background_vectors = normalise(file_vectors)[[rows[word] for word in words]]
         LabelledFolder(catalog.folder.labels).save_background(Background(words, background_vectors))
     return len(words)
 
@@ -95,18 +94,3 @@ def _without_hierarchy(templates: Sequence[str]) -> tuple[str, ...]:
     return tuple(
         template for template in templates if not any(field in template for field in label_fields)
     )
-
-
-def _read_vectors(path: Path, words: Sequence[str], width: int) -> FloatArray:
-    try:
-        block = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise TaxonomyError(f"background vectors {str(path)!r} can't be read: {error}.") from error
-    if block.ndim != 2 or len(block) != len(words):
-        raise TaxonomyError(
-            f"background vectors {str(path)!r} have the shape {block.shape}, and there are "
-            f"{len(words)} names: give one row a name, in the same order."
-        )
-    for row, cause in problems(block, width).items():
-        raise TaxonomyError(f"background vectors {str(path)!r}, row {row}: {cause}.")
-    return normalise(block)

@@ -16,12 +16,17 @@ from typing import Any
 import numpy as np
 
 from indexer.core.durable import written_aside
-from indexer.core.errors import CatalogError, first_line
 from indexer.core.label_sets import set_name_of, set_option
 from indexer.core.records import Label
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.gates import GateFile
-from indexer.labels.prompt_sets import PromptSet, no_prompts, read_prompts, write_prompts
+from indexer.labels.prompt_sets import (
+    PromptSet,
+    checked_table,
+    no_prompts,
+    read_prompts,
+    write_prompts,
+)
 from indexer.labels.sets import LabelSet, columns, empty
 
 # The one before stays, for a reader that has listed the files and not opened one yet.
@@ -42,20 +47,10 @@ class LabelFolder:
         Raises:
             CatalogError: the file is damaged (its checksums say so).
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         files = self._files()
         if not files:
             return empty(width)
-        try:
-            table = pq.read_table(files[-1], page_checksum_verification=True)
-        except (OSError, pa.ArrowException) as error:
-            raise CatalogError(
-                f"label file {str(files[-1])!r} is damaged: {first_line(error)}. Add the labels "
-                "again with: zeroshelf labels add FILE --replace"
-                f"{set_option(set_name_of(self.folder))}"
-            ) from error
+        table = checked_table(files[-1], "label file")
         rows = table.drop_columns(["vector", "definition_hash"]).to_pylist()
         flat = table.column("vector").combine_chunks().flatten()
         return LabelSet(

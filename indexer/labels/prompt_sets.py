@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,9 @@ from indexer.core.errors import CatalogError, first_line
 from indexer.core.label_sets import set_name_of, set_option
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 HalfArray = npt.NDArray[np.float16]
 
@@ -127,21 +131,33 @@ def read_prompts(path: Path, width: int) -> PromptSet:
     Raises:
         CatalogError: the file is damaged (its checksums say so).
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     if not path.exists():
         return no_prompts(width)
-    try:
-        table = pq.read_table(path, page_checksum_verification=True)
-    except (OSError, pa.ArrowException) as error:
-        raise CatalogError(
-            f"prompt file {str(path)!r} is damaged: {first_line(error)}. Add the labels again "
-            f"with: zeroshelf labels add FILE --replace{set_option(set_name_of(path.parent))}"
-        ) from error
+    table = checked_table(path, "prompt file")
     flat = table.column("vector").combine_chunks().flatten()
     return PromptSet(
         label_ids=tuple(table.column("label_id").to_pylist()),
         texts=tuple(table.column("prompt").to_pylist()),
         vectors=np.asarray(flat, dtype=np.float16).reshape(table.num_rows, width),
     )
+
+
+def checked_table(path: Path, name: str) -> pa.Table:
+    """The table of a Parquet file of labels, whose checksums are right.
+
+    Args:
+        name: what the file is, for the error.
+
+    Raises:
+        CatalogError: the file is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        raise CatalogError(
+            f"{name} {str(path)!r} is damaged: {first_line(error)}. Add the labels again with: "
+            f"zeroshelf labels add FILE --replace{set_option(set_name_of(path.parent))}"
+        ) from error

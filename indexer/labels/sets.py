@@ -229,20 +229,33 @@ def read_vectors(path: Path, labels: Sequence[Label], width: int) -> dict[str, F
     Raises:
         TaxonomyError: unreadable, or count, width or a value is wrong; names the label.
     """
+    label_ids = [label.label_id for label in labels]
+    return dict(zip(label_ids, read_rows(path, "label", label_ids, width), strict=True))
+
+
+def read_rows(path: Path, noun: str, names: Sequence[str], width: int) -> FloatArray:
+    """The vectors of some names in a ``.npy`` file, as they are there: (n, d).
+
+    Args:
+        noun: what a name is, for errors: a label, a background name.
+
+    Raises:
+        TaxonomyError: unreadable, or count, width or a value is wrong; tells the name.
+    """
     try:
-        block = np.load(path, allow_pickle=False)
+        block: FloatArray = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise TaxonomyError(f"label vectors {str(path)!r} can't be read: {error}.") from error
-    if block.ndim != 2 or len(block) != len(labels):
+        raise TaxonomyError(f"{noun} vectors {str(path)!r} can't be read: {error}.") from error
+    if block.ndim != 2 or len(block) != len(names):
         raise TaxonomyError(
-            f"label vectors {str(path)!r} have the shape {block.shape}, and the label file has "
-            f"{len(labels)} labels: give one row a label, in the same order."
+            f"{noun} vectors {str(path)!r} have the shape {block.shape}, and there are "
+            f"{len(names)} {noun}s: give one row a {noun}, in the same order."
         )
     for row, cause in problems(block, width).items():
         raise TaxonomyError(
-            f"label vectors {str(path)!r}, row {row} (label {labels[row].label_id!r}): {cause}."
+            f"{noun} vectors {str(path)!r}, row {row} ({noun} {names[row]!r}): {cause}."
         )
-    return {label.label_id: vector for label, vector in zip(labels, block, strict=True)}
+    return block
 
 
 def columns(label: Label) -> dict[str, object]:
