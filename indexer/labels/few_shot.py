@@ -204,7 +204,23 @@ def discriminant(queries: npt.NDArray[np.floating], truth: IndexArray, count: in
     variance = float(np.trace(covariance)) / width
     if variance < 1e-9:  # one example a label: nothing is known of what varies inside one
         variance = 0.5 * float(queries.var(axis=0).mean()) + 1e-9
-    shrinkage = width / (width + len(truth))
+    return shrunk_discriminant(numbers, sums, covariance, variance)
+
+
+def shrunk_discriminant(
+    numbers: DoubleArray, sums: DoubleArray, covariance: DoubleArray, variance: float
+) -> Discriminant:
+    """The discriminant of labelled items, with shrunk means and covariance; see ``discriminant``.
+
+    Args:
+        numbers: float64 (k,), items of each label; at least one is above 0.
+        sums: float64 (k, d), of their vectors.
+        covariance: float64 (d, d), within the labels.
+        variance: that the covariance is shrunk towards, in each dimension.
+    """
+    width = sums.shape[1]
+    means = sums / np.maximum(numbers, 1)[:, np.newaxis]
+    shrinkage = width / (width + numbers.sum())
     covariance = (1 - shrinkage) * covariance + shrinkage * variance * np.eye(width)
     common = means[numbers > 0].mean(axis=0)
     shrunk = (sums + PRIOR_EXAMPLES * common) / (numbers + PRIOR_EXAMPLES)[:, np.newaxis]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from indexer.core.records import BoolArray, DoubleArray, IndexArray
 from indexer.core.softmax import log_sum_exp
-from indexer.labels.few_shot import PRIOR_EXAMPLES, Discriminant
+from indexer.labels.few_shot import Discriminant, shrunk_discriminant
 
 FOLDS = 5
 
@@ -89,21 +89,15 @@ def _discriminant(numbers: DoubleArray, sums: DoubleArray, squares: DoubleArray)
         sums: float64 (k, f), of their features.
         squares: float64 (f, f), of all items' features with themselves.
     """
-    width, items = sums.shape[1], numbers.sum()
+    width = sums.shape[1]
     present = numbers > 0
     if not present.any():
         return Discriminant(np.zeros_like(sums), np.zeros(len(numbers)))
     means = sums / np.maximum(numbers, 1)[:, np.newaxis]
-    freedom = max(1.0, items - present.sum())
+    freedom = max(1.0, numbers.sum() - present.sum())
     covariance = (squares - sums.T @ means) / freedom
     variance = max(float(np.trace(covariance)) / width, 1e-9)
-    shrinkage = width / (width + items)
-    covariance = (1 - shrinkage) * covariance + shrinkage * variance * np.eye(width)
-    common = means[present].mean(axis=0)
-    shrunk = (sums + PRIOR_EXAMPLES * common) / (numbers + PRIOR_EXAMPLES)[:, np.newaxis]
-    apart = shrunk - common
-    vectors = np.linalg.solve(covariance, apart.T).T
-    return Discriminant(vectors, -0.5 * (apart * vectors).sum(axis=1) - vectors @ common)
+    return shrunk_discriminant(numbers, sums, covariance, variance)
 
 
 def keep_untaught_share(
