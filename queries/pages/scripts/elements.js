@@ -11,3 +11,15 @@ export function element(name, properties = {}, ...children) {
   made.append(...children.filter((child) => child !== null && child !== undefined));
   return made;
 }
+
+// Little-endian numbers of two bytes, as the service and pages send them.
+export function uint16s(base64) {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  return new Uint16Array(bytes.buffer);
+}
+
+export function saveAs(name, blob) {
+  const url = URL.createObjectURL(blob);
+  element("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000); // some browsers read it only after the click
+}

@@ -43,37 +43,38 @@ export function gestures(scatter, overlay, { isLasso, onPoint, onSelect, say }) 
 
   canvas.addEventListener("pointermove", (event) => {
     const [px, py] = at(event);
-    const before = pointers.get(event.pointerId);
-    if (!before) {
+    const previous = pointers.get(event.pointerId);
+    if (!previous) {
       if (event.pointerType === "touch") return;
       const index = scatter.nearest(px, py);
       if (!box) ring(index);
       onPoint(index, "over");
       return;
     }
-    moved += Math.hypot(px - before[0], py - before[1]);
+    moved += Math.hypot(px - previous[0], py - previous[1]);
     if (lasso) {
       const last = lasso.at(-1);
       if (Math.hypot(px - last[0], py - last[1]) >= FINE) lasso.push([px, py]);
       pointers.set(event.pointerId, [px, py]);
       show(polygon(lasso));
     } else if (pointers.size === 1) {
-      scatter.pan(px - before[0], py - before[1]);
+      scatter.pan(px - previous[0], py - previous[1]);
       pointers.set(event.pointerId, [px, py]);
       if (moved > STILL) onPoint(-1, "over");
     } else {
-      pinch(event.pointerId, before, [px, py]);
+      pinch(event.pointerId, previous, [px, py]);
     }
   });
 
-  function pinch(id, before, now) {
-    const [, other] = [...pointers].find(([one]) => one !== id);
-    const distance = (one) => Math.max(1, Math.hypot(one[0] - other[0], one[1] - other[1]));
-    const middle = (one) => [(one[0] + other[0]) / 2, (one[1] + other[1]) / 2];
-    const [from, to] = [middle(before), middle(now)];
+  // One of two fingers moves: the map follows the middle between them, and their distance.
+  function pinch(id, previous, current) {
+    const [, other] = [...pointers].find(([pointer]) => pointer !== id);
+    const distance = (finger) => Math.max(1, Math.hypot(finger[0] - other[0], finger[1] - other[1]));
+    const middle = (finger) => [(finger[0] + other[0]) / 2, (finger[1] + other[1]) / 2];
+    const [from, to] = [middle(previous), middle(current)];
     scatter.pan(to[0] - from[0], to[1] - from[1]);
-    scatter.zoom(distance(now) / distance(before), ...to);
-    pointers.set(id, now);
+    scatter.zoom(distance(current) / distance(previous), ...to);
+    pointers.set(id, current);
   }
 
   function end(event) {
@@ -118,10 +119,10 @@ export function gestures(scatter, overlay, { isLasso, onPoint, onSelect, say }) 
   }
 
   function finish(take) {
-    const found = take ? scatter.inside(corners(box)) : null;
+    const indices = take ? scatter.inside(corners(box)) : null;
     box = null;
     show();
-    if (found) onSelect(found, true);
+    if (indices) onSelect(indices, true);
   }
 
   const arrows = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };

@@ -2,16 +2,16 @@
 import { SVG, element } from "./elements.js";
 import { MOST, paletteNow } from "./map_colours.js";
 
-const NONE = 65535;
+export const NO_VALUE = 65535; // the code of points without a value of the column
 const SURE = { accepted: "sure", confirmed: "sure", review: "unsure", unknown: "unknown", not_visible: "unknown" };
 
 // The values of a column as classes of points: the most frequent ones, all others, none.
 export function classesOf(column, { values, others, without, codes }) {
-  const groups = column === "status" ? statusGroups(values) : values.slice(0, MOST).map((one, at) => ({ ...one, codes: [at] }));
+  const groups = column === "status" ? statusGroups(values) : values.slice(0, MOST).map((value, code) => ({ ...value, codes: [code] }));
   const byCode = new Uint8Array(65536).fill(MOST);
   groups.forEach((group, at) => group.codes.forEach((code) => { byCode[code] = at; }));
-  byCode[NONE] = MOST + 1;
-  const rest = values.reduce((sum, one) => sum + one.items, others) - groups.reduce((sum, one) => sum + one.items, 0);
+  byCode[NO_VALUE] = MOST + 1;
+  const rest = values.reduce((sum, { items }) => sum + items, others) - groups.reduce((sum, { items }) => sum + items, 0);
   const entries = groups.map(({ name, value, items }, at) => ({ at, name, value, items }));
   if (rest) entries.push({ at: MOST, name: column === "status" ? "not applicable" : otherValues(values.length - groups.length, others), items: rest });
   if (without) entries.push({ at: MOST + 1, name: ["branch", "label", "status"].includes(column) ? "not labelled" : "none", items: without });
@@ -83,9 +83,9 @@ export function legend(scatter, { onChange }) {
   return {
     root: element("div", {}, list, all),
     draw,
-    name: (at) => entries.find((one) => one.at === at)?.name ?? "",
-    set(found) {
-      entries = found;
+    name: (at) => entries.find((entry) => entry.at === at)?.name ?? "",
+    set(newEntries) {
+      entries = newEntries;
       choose(new Set());
     },
   };

@@ -1,8 +1,8 @@
 // The map of a catalog: points that are coloured, looked at, chosen, and listed. What an item looks
 // like and where it leads is said by who shows the map: the service's page, or a file of its own.
-import { SVG, element } from "./elements.js";
+import { SVG, element, saveAs } from "./elements.js";
 import { gestures } from "./gestures.js";
-import { classesOf, legend } from "./legend.js";
+import { NO_VALUE, classesOf, legend } from "./legend.js";
 import { groundsNow, onScheme } from "./map_colours.js";
 import { Scatter } from "./scatter.js";
 
@@ -132,22 +132,20 @@ export function mapView({ points, columns, column, values, tip, card, open, lead
 
   // How many of the chosen items have each value of the column.
   function counts(indices) {
-    const found = new Map();
+    const byName = new Map();
     for (const index of indices) {
-      const name = valueOf(index)?.name ?? (current.codes[index] === 65535 ? "none" : "others");
-      found.set(name, (found.get(name) ?? 0) + 1);
+      const name = valueOf(index)?.name ?? (current.codes[index] === NO_VALUE ? "none" : "others");
+      byName.set(name, (byName.get(name) ?? 0) + 1);
     }
-    const sorted = [...found].sort((one, other) => other[1] - one[1]);
+    const sorted = [...byName].sort(([, count], [, other]) => other - count);
     const rest = sorted.slice(MOST_COUNTED).reduce((sum, [, count]) => sum + count, 0);
-    if (rest) sorted.splice(MOST_COUNTED, sorted.length, [found.size - MOST_COUNTED === 1 ? "1 other" : `${found.size - MOST_COUNTED} others`, rest]);
+    if (rest) sorted.splice(MOST_COUNTED, sorted.length, [byName.size - MOST_COUNTED === 1 ? "1 other" : `${byName.size - MOST_COUNTED} others`, rest]);
     return element("ul", { className: "chips", "aria-label": `Chosen items by ${shownColumn(select.value)}` },
       ...sorted.map(([name, count]) => element("li", { className: "small" }, `${name} `, element("b", { className: "number" }, count.toLocaleString("en")))));
   }
 
   function save(indices) {
-    const url = URL.createObjectURL(new Blob(indices.map((index) => `${points.ids[index]}\n`), { type: "text/plain" }));
-    element("a", { href: url, download: "ids.txt" }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 1000);
+    saveAs("ids.txt", new Blob(indices.map((index) => `${points.ids[index]}\n`), { type: "text/plain" }));
   }
 
   function grounds() {

@@ -107,18 +107,18 @@ export class Scatter {
     const xs = polygon.map(([px]) => px);
     const ys = polygon.map(([, py]) => py);
     const [low, high, upper, lower] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-    const found = [];
+    const indices = [];
     for (let index = 0; index < this.x.length; index += 1) {
       const px = this.left + (this.x[index] / LARGEST) * this.scale;
       const py = this.top + (1 - this.y[index] / LARGEST) * this.scale;
       if (px < low || px > high || py < upper || py > lower || !this.shown(this.classes[index])) continue;
-      let odd = false; // of the edges to the right of the point
-      for (let at = 0, before = xs.length - 1; at < xs.length; before = at, at += 1) {
-        if ((ys[at] > py) !== (ys[before] > py) && px < ((xs[before] - xs[at]) * (py - ys[at])) / (ys[before] - ys[at]) + xs[at]) odd = !odd;
+      let odd = false; // whether an odd number of edges is to the right of the point: then it is inside
+      for (let at = 0, last = xs.length - 1; at < xs.length; last = at, at += 1) {
+        if ((ys[at] > py) !== (ys[last] > py) && px < ((xs[last] - xs[at]) * (py - ys[at])) / (ys[last] - ys[at]) + xs[at]) odd = !odd;
       }
-      if (odd) found.push(index);
+      if (odd) indices.push(index);
     }
-    return found;
+    return indices;
   }
 
   // Draws before the next frame, once.

@@ -13,8 +13,8 @@ let leave = () => {};
 
 // Such as #search, #search?text=mug or #item?id=sku-1: a view, and what it was asked.
 function go() {
-  const [asked, query] = location.hash.slice(1).split("?", 2);
-  const name = Object.hasOwn(VIEWS, asked) ? asked : "label";
+  const [requested, query] = location.hash.slice(1).split("?", 2);
+  const name = Object.hasOwn(VIEWS, requested) ? requested : "label";
   leave();
   say(""); // what was told is of the view that is left
   const view = document.createElement("main");

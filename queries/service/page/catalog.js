@@ -1,4 +1,5 @@
 // The catalog at a glance: categories, dead letters, jobs.
+import { saveAs } from "./elements.js";
 import { ask, attempt, chosenSet, element, say, setChooser } from "./parts.js";
 import { tree } from "./tree.js";
 
@@ -127,9 +128,4 @@ function jobCard({ job_id, kind, created }) {
   return { root, update };
 }
 
-async function download(path, name) {
-  const blob = await ask(path);
-  const link = element("a", { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  URL.revokeObjectURL(link.href);
-}
+const download = async (path, name) => saveAs(name, await ask(path));

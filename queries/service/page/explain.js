@@ -7,10 +7,9 @@ export function explainable(input, image) {
   const button = element("button", { type: "button", className: "quiet", onclick: attempt(async () => {
     button.textContent = "Looking …";
     try {
-      const found = await explanation(input, "none");
-      place.replaceChildren(...told(found));
-      // The map takes seconds: the reasons are there at once, and it comes when it is made.
-      if (image && !input.text) await mapped(input, image, place);
+      place.replaceChildren(...reasons(await explanation(input, "none")));
+      // The heat map takes seconds: the reasons are there at once, and it comes when it is made.
+      if (image && !input.text) await addHeatMap(input, image, place);
     } finally {
       button.textContent = "Why?";
     }
@@ -19,19 +18,19 @@ export function explainable(input, image) {
   return place;
 }
 
-async function mapped(input, image, place) {
+async function addHeatMap(input, image, place) {
   const waiting = element("p", { className: "small dim", role: "status" }, "Looking where it shows …");
   place.append(waiting);
   try {
-    const found = await explanation(input, "occlusion");
-    if (found.heat) {
-      image.parentNode.append(heat(found.heat, image, found.winner));
-      waiting.replaceWith(element("p", { className: "small" }, `Blue on the picture: what speaks for ${found.winner}.`));
+    const { heat, winner, notes } = await explanation(input, "occlusion");
+    if (heat) {
+      image.parentNode.append(overlay(heat, image, winner));
+      waiting.replaceWith(element("p", { className: "small" }, `Blue on the picture: what speaks for ${winner}.`));
     } else {
-      waiting.replaceWith(...found.notes.map((note) => element("p", { className: "small dim" }, note)));
+      waiting.replaceWith(...notes.map((note) => element("p", { className: "small dim" }, note)));
     }
   } catch (error) {
-    waiting.textContent = "No heat map: the service is busy.";
+    waiting.textContent = `No heat map: ${error.message}`;
   }
 }
 
@@ -43,41 +42,41 @@ function explanation({ file, text, item_id }, heat_map) {
   return ask("/v1/explain", { method: "POST", form });
 }
 
-function told(found) {
+function reasons(explained) {
   const parts = [];
-  if (found.views.some((view) => view.box)) {
-    parts.push(...things(found));
-  } else if (found.views.length) {
-    parts.push(element("p", { className: "small" }, found.views[0].place ? "Its parts, each by itself:" : "Its pictures, each by itself:"),
-      element("ul", { className: "small" }, ...found.views.map((view, place) => element("li", {},
+  if (explained.views.some((view) => view.box)) {
+    parts.push(...things(explained));
+  } else if (explained.views.length) {
+    parts.push(element("p", { className: "small" }, explained.views[0].place ? "Its parts, each by itself:" : "Its pictures, each by itself:"),
+      element("ul", { className: "small" }, ...explained.views.map((view, place) => element("li", {},
         `${view.place || `picture ${place + 1}`}: ${view.label} `, element("span", { className: "dim number" }, percent(view.score))))));
   }
-  if (found.words.length) {
-    const most = Math.max(...found.words.map(([, evidence]) => Math.abs(evidence)), 1e-9);
+  if (explained.words.length) {
+    const most = Math.max(...explained.words.map(([, evidence]) => Math.abs(evidence)), 1e-9);
     parts.push(element("p", { className: "small" }, "Words that speak for it: ",
-      ...found.words.map(([word, evidence]) => element(evidence / most > 0.5 ? "strong" : "span", {}, `${word} `))));
+      ...explained.words.map(([word, evidence]) => element(evidence / most > 0.5 ? "strong" : "span", {}, `${word} `))));
   }
-  if (found.prompts.length) {
+  if (explained.prompts.length) {
     parts.push(element("p", { className: "small" }, "Nearest texts of the label:"),
-      element("ul", { className: "small" }, ...found.prompts.map((one) =>
-        element("li", {}, `“${one.text}” `, element("span", { className: "dim number" }, one.similarity.toFixed(2))))));
+      element("ul", { className: "small" }, ...explained.prompts.map((prompt) =>
+        element("li", {}, `“${prompt.text}” `, element("span", { className: "dim number" }, prompt.similarity.toFixed(2))))));
   }
-  if (found.neighbours.length) {
+  if (explained.neighbours.length) {
     parts.push(element("p", { className: "small" }, "Nearest items of the catalog:"),
-      element("ul", { className: "grid near" }, ...found.neighbours.map((one) => element("li", { className: "card" }, picture(one, 192),
-        element("div", { className: "text small" }, element("strong", {}, itemLink(one)),
-          one.label ? element("span", {}, `${one.label} `, element("span", { className: "dim" }, `(${one.origin})`)) : element("span", { className: "dim" }, "no label"),
-          element("span", { className: "dim number" }, `similarity ${one.similarity.toFixed(2)}`))))));
+      element("ul", { className: "grid near" }, ...explained.neighbours.map((item) => element("li", { className: "card" }, picture(item, 192),
+        element("div", { className: "text small" }, element("strong", {}, itemLink(item)),
+          item.label ? element("span", {}, `${item.label} `, element("span", { className: "dim" }, `(${item.origin})`)) : element("span", { className: "dim" }, "no label"),
+          element("span", { className: "dim number" }, `similarity ${item.similarity.toFixed(2)}`))))));
   }
-  parts.push(...found.notes.map((note) => element("p", { className: "small dim" }, note)));
+  parts.push(...explained.notes.map((note) => element("p", { className: "small dim" }, note)));
   return parts;
 }
 
 // What each box says by itself; their names come onto the picture, and the one that decides stands out.
-function things(found) {
+function things(explained) {
   const named = (view) => document.querySelector(`.thing[data-part="${CSS.escape(view.part_id)}"]`);
-  const boxes = found.views.filter((view) => boxOf(view.part_id));
-  const decides = (view) => view.part_id === found.deciding;
+  const boxes = explained.views.filter((view) => boxOf(view.part_id));
+  const decides = (view) => view.part_id === explained.deciding;
   boxes.forEach((view, at) => {
     named(view)?.classList.toggle("decides", decides(view));
     named(view)?.replaceChildren(element("span", {}, `${at + 1} ${view.label}`));
@@ -86,10 +85,10 @@ function things(found) {
     element("span", { className: "dim number" }, percent(view.score)), decides(view) ? element("strong", {}, " decides") : null);
   return [element("p", { className: "small" }, "Each box by itself:"),
     element("ol", { className: "small" }, ...boxes.map(line)),
-    element("ul", { className: "small" }, ...found.views.filter((view) => !boxOf(view.part_id)).map(line))];
+    element("ul", { className: "small" }, ...explained.views.filter((view) => !boxOf(view.part_id)).map(line))];
 }
 
-function heat(grid, image, winner) {
+function overlay(grid, image, winner) {
   const rows = grid.values.length;
   const columns = grid.values[0].length;
   const canvas = element("canvas", { className: "heat", width: columns, height: rows, role: "img", "aria-label": `Where ${winner} shows` });

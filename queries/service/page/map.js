@@ -1,5 +1,6 @@
 // The map: what the service knows of it, and the list that a selection leads to.
 import { ask, attempt, element, inPath, itemCard, itemLink, percent, picture, say } from "./parts.js";
+import { uint16s } from "./elements.js";
 import { mapView } from "./map_view.js";
 import { MOST_SELECTED, keepSelection } from "./selection.js";
 
@@ -9,12 +10,14 @@ export function show(view, { query }) {
   let open = true;
   let shown = null;
   let timer = null;
+  let column = "label"; // what the points are coloured by
   const items = new Map(); // by id: what the service says of them
   const place = element("div", {}, element("p", { className: "dim" }, "…"));
   const state = element("p", { role: "status", className: "dim", hidden: true });
   view.append(element("h2", {}, "Map"), state, place);
 
-  const known = (id) => {
+  // Of pictures that are pointed at again the service is not asked again; a failed request is not kept.
+  const itemOf = (id) => {
     if (!items.has(id)) items.set(id, ask(`/v1/items/${inPath(id)}`).catch((error) => { items.delete(id); throw error; }));
     return items.get(id);
   };
@@ -28,17 +31,15 @@ export function show(view, { query }) {
         element("p", {}, start("Lay the items out")));
       return;
     }
-    const points = { ids: found.item_ids, x: numbers(found.x), y: numbers(found.y) };
+    const points = { ids: found.item_ids, x: uint16s(found.x), y: uint16s(found.y) };
     shown = mapView({ points, columns: found.columns, column: query.get("column"), say, notes: notes(found),
       values: (column) => values(found.version, column), tip: (index, value) => tip(points.ids[index], value),
       card: (index, value) => card(points.ids[index], value), open: (index) => { location.hash = `#item?${new URLSearchParams({ id: points.ids[index] })}`; },
-      leads: (indices, valueOf) => leads(points.ids, indices, valueOf, () => shownColumn()), onColumn });
+      leads: (indices, valueOf) => leads(points.ids, indices, valueOf, column), onColumn });
     place.replaceChildren(shown.root);
     await shown.ready;
   }
 
-  let column = "label";
-  const shownColumn = () => column;
   function onColumn(name) {
     column = name;
     history.replaceState(null, "", `#map?${new URLSearchParams({ column: name })}`);
@@ -50,7 +51,7 @@ export function show(view, { query }) {
       await load();
       throw new Error("The catalog has changed: the map is shown anew.");
     }
-    return { ...answer, codes: numbers(answer.codes) };
+    return { ...answer, codes: uint16s(answer.codes) };
   }
 
   function notes(found) {
@@ -66,7 +67,7 @@ export function show(view, { query }) {
 
   function tip(id, value) {
     const root = element("div", {}, picture({ item_id: id }, 160), element("div", { className: "small" }, id));
-    known(id).then((item) => {
+    itemOf(id).then((item) => {
       if (!root.isConnected) return;
       root.replaceChildren(picture(item, 160), element("strong", { className: "small" }, itemLink(item)),
         element("div", { className: "small" }, item.label || "not labelled", " ", item.label ? element("span", { className: "number dim" }, percent(item.score)) : ""),
@@ -77,7 +78,7 @@ export function show(view, { query }) {
 
   function card(id, value) {
     const root = element("li", { className: "card" }, element("div", { className: "text" }, itemLink({ item_id: id }), value ? element("span", { className: "small" }, value.name) : null));
-    known(id).then((item) => root.replaceWith(itemCard(item))).catch((error) => say(error.message));
+    itemOf(id).then((item) => root.replaceWith(itemCard(item))).catch((error) => say(error.message));
     return root;
   }
 
@@ -106,15 +107,9 @@ export function show(view, { query }) {
   };
 }
 
-// Little-endian numbers of two bytes.
-function numbers(base64) {
-  const bytes = Uint8Array.from(atob(base64), (one) => one.charCodeAt(0));
-  return new Uint16Array(bytes.buffer);
-}
-
 // Where a selection leads: its items as a list and to review, a search among them, and the review of
 // its most frequent label.
-function leads(ids, indices, valueOf, columnOf) {
+function leads(ids, indices, valueOf, column) {
   const links = [];
   if (indices.length <= MOST_SELECTED) {
     const name = keepSelection(indices.map((index) => ids[index]));
@@ -125,7 +120,7 @@ function leads(ids, indices, valueOf, columnOf) {
     const like = ids[indices[0]];
     links.push(element("a", { href: `#search?${new URLSearchParams({ item_id: like, filter })}` }, "Search among them"));
   }
-  if (columnOf() === "label") {
+  if (column === "label") {
     const counts = new Map();
     for (const value of indices.map(valueOf).filter(Boolean)) counts.set(value, (counts.get(value) ?? 0) + 1);
     const [most] = [...counts].sort((one, other) => other[1] - one[1]);

@@ -116,25 +116,30 @@ const MOST_VIEWS = 12;
 
 const PICTURED = ["picture", "sound", "video", "vector"];
 
-// A stored item's picture, a sound's spectrogram, a frame of a shot. It is fetched rather than
-// linked, since a link carries no key.
+// A stored item's picture, a sound's spectrogram, a frame of a shot.
 export function picture(item, side = 256) {
   if (item.kind && !PICTURED.includes(item.kind)) return none(item);
   const shown = item.title || item.item_id;
   const image = element("img", { alt: item.kind === "sound" ? `Spectrogram of ${shown}` : shown });
+  loadWhenNear(image, item, side, { onFailure: () => image.replaceWith(none(item)) });
+  return image;
+}
+
+// The picture is fetched rather than linked, since a link carries no key.
+function loadWhenNear(image, item, side, { onAnswer = () => {}, onFailure }) {
   image.load = async () => {
     try {
-      const blob = await ask(`/v1/pictures/${inPath(item.part_id || item.item_id)}?side=${side}`);
-      const url = URL.createObjectURL(blob);
+      const answer = await ask(`/v1/pictures/${inPath(item.part_id || item.item_id)}?side=${side}`, { whole: true });
+      const url = URL.createObjectURL(await answer.blob());
       image.addEventListener("load", () => URL.revokeObjectURL(url), { once: true });
       image.src = url;
+      onAnswer(answer);
     } catch {
       near.unobserve(image);
-      image.replaceWith(none(item));
+      onFailure();
     }
   };
   near.observe(image);
-  return image;
 }
 
 const none = (item) => element("div", { className: "none", "aria-hidden": "true" },
@@ -164,22 +169,13 @@ export function boxOf(part_id) {
 export function boxedPicture(item, boxes, side = 512) {
   const root = element("div", { className: "scene" });
   const image = element("img", { alt: item.title || item.item_id });
-  image.load = async () => {
-    try {
-      const answer = await ask(`/v1/pictures/${inPath(item.part_id || item.item_id)}?side=${side}`, { whole: true });
-      const [width, height] = answer.headers.get("X-Picture-Size").split("x").map(Number);
-      const url = URL.createObjectURL(await answer.blob());
-      image.addEventListener("load", () => URL.revokeObjectURL(url), { once: true });
-      image.src = url;
-      image.style.aspectRatio = `${width} / ${height}`; // stays when the picture is let go of
-      root.replaceChildren(image, ...boxes.map((one) => drawnBox("span", one, width, height)));
-    } catch {
-      near.unobserve(image);
-      root.replaceChildren(none(item));
-    }
+  const onAnswer = (answer) => {
+    const [width, height] = answer.headers.get("X-Picture-Size").split("x").map(Number);
+    image.style.aspectRatio = `${width} / ${height}`; // stays when the picture is let go of
+    root.replaceChildren(image, ...boxes.map((box) => drawnBox("span", box, width, height)));
   };
+  loadWhenNear(image, item, side, { onAnswer, onFailure: () => root.replaceChildren(none(item)) });
   root.append(image);
-  near.observe(image);
   return root;
 }
 
@@ -208,44 +204,32 @@ export function views(item) {
 
 // Plays a stored sound or video from where its part begins.
 export function player(item) {
-  if (item.kind === "sound") return soundPlayer(item);
-  return item.kind === "video" ? videoPlayer(item) : null;
+  const make = { sound: soundElement, video: videoElement }[item.kind];
+  if (!make) return null;
+  const root = element("div", { className: "player" });
+  const play = attempt(async () => {
+    const media = await make(inPath(item.part_id || item.item_id), item.part?.start ?? 0);
+    media.setAttribute("aria-label", item.title || item.item_id);
+    root.replaceChildren(media);
+    media.focus();
+    await media.play().catch(() => {}); // a browser may want another click
+  });
+  root.append(element("button", { type: "button", className: "quiet", onclick: play }, item.place ? `Play ${item.place}` : "Play"));
+  return root;
 }
 
-// A sound is fetched when it is asked for.
-function soundPlayer(item) {
-  const start = item.part?.start ?? 0;
-  const root = element("div", { className: "player" });
-  const button = element("button", { type: "button", className: "quiet", onclick: attempt(async () => {
-    const blob = await ask(`/v1/sounds/${inPath(item.part_id || item.item_id)}`);
-    const sound = element("audio", { controls: true, src: URL.createObjectURL(blob) });
-    sound.setAttribute("aria-label", item.title || item.item_id);
-    sound.addEventListener("loadedmetadata", () => { sound.currentTime = start; }, { once: true });
-    root.replaceChildren(sound);
-    sound.focus();
-    await sound.play().catch(() => {}); // a browser may want another click
-  }) }, item.place ? `Play ${item.place}` : "Play");
-  root.append(button);
-  return root;
+async function soundElement(id, start) {
+  const sound = element("audio", { controls: true, src: URL.createObjectURL(await ask(`/v1/sounds/${id}`)) });
+  sound.addEventListener("loadedmetadata", () => { sound.currentTime = start; }, { once: true });
+  return sound;
 }
 
 // With a key a video is fetched whole, since an element that plays sends none; without one the
 // browser asks for the ranges that it needs.
-function videoPlayer(item) {
-  const address = `/v1/videos/${inPath(item.part_id || item.item_id)}`;
-  const start = item.part?.start ?? 0;
-  const root = element("div", { className: "player" });
-  const play = attempt(async () => {
-    const source = sessionStorage.getItem("key") ? URL.createObjectURL(await ask(address)) : address;
-    const video = element("video", { controls: true, src: `${source}#t=${start}` });
-    video.setAttribute("aria-label", item.title || item.item_id);
-    root.replaceChildren(video);
-    video.focus();
-    await video.play().catch(() => {}); // a browser may want another click
-  });
-  const shown = item.place ? `Play ${item.place}` : "Play";
-  root.append(element("button", { type: "button", className: "quiet", onclick: play }, shown));
-  return root;
+async function videoElement(id, start) {
+  const address = `/v1/videos/${id}`;
+  const source = sessionStorage.getItem("key") ? URL.createObjectURL(await ask(address)) : address;
+  return element("video", { controls: true, src: `${source}#t=${start}` });
 }
 
 export const shownValue = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
