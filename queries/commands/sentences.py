@@ -105,7 +105,11 @@ def _of_held_out(report: CalibrateReport, set_name: str) -> Iterator[str]:
 
 def of_separation(separation: Separation, best: str, second: str) -> Iterator[str]:
     """Why the best label is before the runner-up: the factors of its odds."""
-    yield (f"{best} is {_factor(separation.log_odds)} times as likely as {second}. Of this comes:")
+    from queries.explanation.evidence import odds_factor
+
+    yield (
+        f"{best} is {odds_factor(separation.log_odds)} times as likely as {second}. Of this comes:"
+    )
     for name, log_odds in (
         ("the match with the two names", separation.match),
         ("what the catalog's items say of the two labels", separation.bias),
@@ -115,7 +119,7 @@ def of_separation(separation: Separation, best: str, second: str) -> Iterator[st
     ):
         if abs(log_odds) >= _TELLING:
             side = "for" if log_odds > 0 else "against"
-            yield f"  a factor {_factor(log_odds)} {side} {best} from {name}"
+            yield f"  a factor {odds_factor(log_odds)} {side} {best} from {name}"
     if separation.similarity < 0:
         yield f"By plain cosines {second} would be first."
 
@@ -178,10 +182,3 @@ def _of_target(report: CalibrateReport, target: float) -> Iterator[str]:
             f"No number of items like these reaches a precision of {target:g}: too few of the "
             "surest labels are right. Ask for less, or teach the labels."
         )
-
-
-def _factor(log_odds: float) -> str:
-    """The factor of the odds, above 1 in either direction."""
-    factor = math.exp(min(abs(log_odds), 20.0))
-    more = "more than " if abs(log_odds) > 20 else ""
-    return more + (f"{factor:,.0f}" if factor >= 10 else f"{factor:.2g}")

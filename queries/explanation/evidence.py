@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -163,3 +164,10 @@ class PredictedInput:
 
 def _log(shares: DoubleArray) -> DoubleArray:
     return np.asarray(np.log(np.maximum(shares, _LEAST)))
+
+
+def odds_factor(log_odds: float) -> str:
+    """A factor of odds in words, above 1 in either direction."""
+    factor = math.exp(min(abs(log_odds), 20.0))
+    more = "more than " if abs(log_odds) > 20 else ""
+    return more + (f"{factor:,.0f}" if factor >= 10 else f"{factor:.2g}")

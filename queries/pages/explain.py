@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from indexer.core.boxes import Box, cut
 from indexer.core.protocols import Pixels
 from indexer.core.records import DoubleArray
 from indexer.sources.decoding import thumbnail
-from queries.explanation.evidence import Separation
+from queries.explanation.evidence import Separation, odds_factor
 from queries.explanation.explanation import Contender, Explanation, Prompt, ViewSays
 from queries.explanation.heat_maps import HeatMap
 from queries.pages import parts
@@ -49,7 +48,7 @@ def explain_page(
         ],
         image="" if pixels is None else parts.data_uri(thumbnail(pixels, side=_SIDE)),
         percent=_percent,
-        factor=_factor,
+        factor=odds_factor,
         factors=_factors(explanation.separation) if explanation.separation else [],
         maps=[] if heat is None or pixels is None else _maps(heat, pixels),
         cut=heat is not None and _is_cut(heat),
@@ -155,10 +154,3 @@ def _percent(share: float) -> str:
     if 0 < share < 0.001:
         return "<0.1%"
     return ">99.9%" if 0.999 < share < 1 else f"{share:.1%}"
-
-
-def _factor(log_odds: float) -> str:
-    """The factor of the odds, above 1 in either direction."""
-    factor = math.exp(min(abs(log_odds), 20.0))
-    more = "more than " if abs(log_odds) > 20 else ""
-    return more + (f"{factor:,.0f}" if factor >= 10 else f"{factor:.2g}")
