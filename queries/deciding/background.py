@@ -14,8 +14,8 @@ class BackgroundScorer:
     """Background words and the active labels, made ready. Threads may share it.
 
     Args:
-        both: the active labels and then the words, adapted together.
-        known: how many of them are labels.
+        joint: the active labels and then the words, adapted together.
+        label_count: how many of them are labels.
     """
 
     def __init__(self, joint: Adaptation, label_count: int) -> None:
