@@ -77,16 +77,16 @@ def ingest_source(
         _store_writer(catalog, options, watch) as writer,
         options.fetcher(None if downloads is None else downloads.spool) as fetcher,
     ):
+        used_stages = stages or LocalStages(
+            fetch=fetcher.read,
+            decode=decoder.decode,
+            encoder=encoder,
+            sizes=options.sizes,
+            sounds=options.sounds,
+            download=None if downloads is None else fetcher.download,
+        )
         report = Ingestion(
-            stages=stages
-            or LocalStages(
-                fetch=fetcher.read,
-                decode=decoder.decode,
-                encoder=encoder,
-                sizes=options.sizes,
-                sounds=options.sounds,
-                download=None if downloads is None else fetcher.download,
-            ),
+            stages=used_stages,
             downloads=downloads,
             archive=catalog.archive,
             ledger=catalog.ledger,
@@ -102,17 +102,20 @@ def ingest_source(
             on_progress=partial(_follow_item, catalog, writer, watch),
             stop=watch.stop,
         ).run(source)
-    _add_tallies(report, *tallies)
+    _add_tallies(report, *tallies, stages)
     report.ignored_profiles = (stages or decoder).ignored_profiles.take()
-    if stages is not None:
-        report.lost_workers = stages.lost_workers
-        report.repeated_batches = stages.repeated_batches
     _update_index(catalog, options.index)
     warn_of_title_mismatch(catalog)
     return report
 
 
-def _add_tallies(report: IngestReport, frames: FrameTally, objects: ObjectTally) -> None:
+def _add_tallies(
+    report: IngestReport, frames: FrameTally, objects: ObjectTally, stages: RayStages | None
+) -> None:
+    """Add what the segmenters and a cluster's stages have counted themselves."""
+    if stages is not None:
+        report.lost_workers = stages.lost_workers
+        report.repeated_batches = stages.repeated_batches
     report.frames = frames.frames
     report.boxes, report.without_box = objects.boxes, objects.pictures_without
     report.outdated_boxes, report.object_words = objects.outdated, objects.words

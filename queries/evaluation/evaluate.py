@@ -148,10 +148,9 @@ def evaluate(
     leaf_truths = dict(zip(everything.item_ids, truths.values(), strict=True))
     described = None
     if control:
-        leaves = _of_leaves(outcomes, leaf_truths)
-        described = control_descriptions(
-            catalog, leaves, table_labels.labels, adapt=adapt, watch=watch
-        )
+        leaves, active_labels = _of_leaves(outcomes, leaf_truths), table_labels.labels
+        described = control_descriptions(catalog, leaves, active_labels, adapt=adapt, watch=watch)
+    measured_rows = np.array(rows)[is_measured].tolist()
     return Evaluation(
         catalog=catalog.folder.name,
         label_set=catalog.folder.set_name,
@@ -168,9 +167,7 @@ def evaluate(
         measures=measures(outcomes),
         **_breakdowns(outcomes, labels),
         slices={
-            name: breakdowns.groups(
-                [column[row] for row in np.array(rows)[is_measured].tolist()], outcomes
-            )
+            name: breakdowns.groups([column[row] for row in measured_rows], outcomes)
             for name, column in slice_columns.items()
         },
         outcomes=outcomes,

@@ -111,7 +111,6 @@ class Asking(Opened):
         refuse_single_texts(texts=texts, item_ids=item_ids, titles=titles)
         rows: list[dict[str, Any]] = []
         sources: list[str | bytes] = []
-        by_title = question.settings.title_share > 0
         with Fetcher() as fetcher, as_files(inputs) as files, self._opened(set_name) as catalog:
             classifier = Classifier(catalog, question)
             for queries in (queries_of(files.paths, titles=titles), queries_of(texts, text=True)):
@@ -120,14 +119,14 @@ class Asking(Opened):
                 answered = embed_queries(
                     catalog.encoder,
                     queries,
-                    titles=by_title,
+                    titles=question.settings.title_share > 0,
                     decoder=ContentDecoder(),
                     fetcher=fetcher,
                 )
                 names = [files.named(query.name) for query in queries]
                 answers = _answers(classifier, answered, question, len(names))
                 rows += _rows(names, answers, answered, files)
-                shown = queries[: SHOWN_ROWS - len(sources)]
+                shown = queries[: max(0, SHOWN_ROWS - len(sources))]
                 pictures = [files.picture(query.source, fetcher) for query in shown]
                 sources += _beside_best(pictures, answers)
             if item_ids:
@@ -135,14 +134,12 @@ class Asking(Opened):
                 answers = _answers(classifier, answered, question, len(item_ids))
                 rows += _rows(item_ids, answers, answered, files)
                 sources += _beside_best(sources_of(catalog, item_ids[:SHOWN_ROWS]), answers)
+        error_column = ["error"] if any(row.get("error") for row in rows) else []
         return Frame.of_rows(
             rows,
             _PREDICTION_TYPES,
             title=f"Labels by catalog {self.options.catalog}",
-            shown=(
-                *_PREDICTIONS_SHOWN,
-                *(["error"] if any(row.get("error") for row in rows) else []),
-            ),
+            shown=(*_PREDICTIONS_SHOWN, *error_column),
             sources=tuple(sources[:SHOWN_ROWS]) if any(sources) else (),
         )
 
