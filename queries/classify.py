@@ -189,6 +189,7 @@ def classify_among(
     """
     _refuse_candidates(question.settings)
     labels = [Label(label_id=name, name=name, path=(name,)) for name in dict.fromkeys(names)]
+    # Names from the command line or a program: an empty or overlong one is refused here.
     taxonomy.check(labels)
     label_set, prompt_set, _ = embed(
         empty(vectors.shape[1]), labels, templates=templates, embed_texts=encoder.embed_texts

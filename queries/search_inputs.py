@@ -105,6 +105,7 @@ def _vectors_of_words(
             catalog.folder.name,
         )
         return None, []
+    # Together, since each call is a forward pass of its own.
     vectors = catalog.encoder.embed_queries(texts)
     return (vectors[0], list(vectors[1:])) if text else (None, list(vectors))
 

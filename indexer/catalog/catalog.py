@@ -170,6 +170,7 @@ class OpenCatalog:
         """The ``items`` collection; the ledger tracks it from here on."""
         self._check_database()
         name, generation = self.folder.name, self.folder.number
+        # By its id: a collection that was made again under the same name is empty.
         self.ledger.stored.track(self.database.collection_id(name, generation))
         items = self.database.items(name, generation).with_columns(self.metadata_columns)
         if self.is_writer:
@@ -330,6 +331,7 @@ class OpenCatalog:
     def _finish_label_write(self) -> None:
         """Complete the write of a killed command, unless another command writes now."""
         with self.folder.locked():
+            # Read again under the lock: another command may have changed the labels meanwhile.
             on_disk = self.label_folder.load(self.fingerprint.width)
             if on_disk.version != self.label_set.version:
                 raise CatalogError(
@@ -346,6 +348,7 @@ class OpenCatalog:
                 f"Run: zeroshelf rebuild --catalog {name}"
             )
         stored = self.database.fingerprint(name, self.folder.number)
+        # The database may be a backup from before the model was changed.
         require_same(stored, self.fingerprint, catalog=name)
 
 

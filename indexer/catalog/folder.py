@@ -318,6 +318,7 @@ class CatalogFolder:
         if number != FIRST:
             shutil.rmtree(home)
             return
+        # The first one lies beside what all generations share, such as corrections: that stays.
         for path in [path for pattern in _GENERATION_FILES for path in home.glob(pattern)]:
             if path.is_dir():
                 shutil.rmtree(path)

@@ -180,6 +180,7 @@ class Inference:
         name = self._checkpoint.name
         try:
             raw = forward()
+        # Models raise all of these; torch's error of too little memory is a RuntimeError.
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             remedy = "If the memory is too small, try a smaller --batch-size."
             if isinstance(error, IndexError):  # of an embedding of tokens

@@ -177,6 +177,8 @@ class Ingestion:
         for chunk in in_chunks(loaded, self._stages.chunk, within_s=self._sizes.checkpoint_s):
             read_items = [entry for entry in chunk if isinstance(entry, Loaded)]
             by_id = self._ledger.find([entry.item.item_id for entry in read_items])
+            # A picture that moved, or that several items have, is neither decoded nor embedded
+            # again.
             by_content = self._ledger.find_contents([entry.content_hash for entry in read_items])
             if self._downloads is not None:
                 self._downloads.record(read_items)

@@ -56,6 +56,7 @@ class StoreWriter:
         self._decisions = decisions
         self._on_rows = on_rows
         self._patience_s = patience_s
+        # Unbounded, since it holds numbers only: many shards wait while the database is away.
         self._shards: queue.Queue[int | None] = queue.Queue()
         self._unflushed: list[int] = []
         self._unflushed_rows = 0

@@ -133,6 +133,7 @@ def _carry_decisions(
 def _store_shard(
     on_shard: Callable[[int], object], writer: StoreWriter | DeferredStoreWriter, shard: int
 ) -> None:
+    # First: a change of the model copies decisions here, and they are stored with the rows.
     on_shard(shard)
     writer.put(shard)
 
@@ -155,6 +156,7 @@ def _store_writer(
         if options.staging
         else StoreWriter(catalog.archive, catalog.items, decisions=catalog.decisions.read)
     )
+    # What a killed or failed job left comes first, so the same command completes it.
     for shard in catalog.ledger.stored.missing():
         writer.put(shard)
     try:

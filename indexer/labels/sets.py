@@ -54,6 +54,7 @@ class LabelSet:
         for label in self.labels:
             digest.update(json.dumps(columns(label)).encode())
         digest.update("".join(self.definitions).encode())
+        # Vectors that are given change without a word of their label.
         digest.update(np.ascontiguousarray(self.vectors).tobytes())
         return digest.hexdigest()
 
@@ -179,8 +180,10 @@ def embed(
     for start in range(0, len(texts), _TEXTS_AT_ONCE):
         block = texts[start : start + _TEXTS_AT_ONCE]
         encoded = embed_texts(block)
+        # Halves are kept of the prompts; a label is the mean of the full vectors.
         halves[start : start + len(block)] = encoded
         for prompt, vector in zip(block, encoded, strict=True):
+            # Several labels may have the same prompt: it is embedded once.
             sums[needed[prompt]] += vector
         watch.advance(len(block))
     vectors[fresh] = normalise(sums[fresh])

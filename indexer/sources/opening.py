@@ -73,6 +73,7 @@ def open_sources(sources: Sequence[str], options: TableOptions | None = None) ->
     chained = ChainedSource(opened)
     _refuse_rules(chained, options)
     shards = (source for source in chained.leaves() if isinstance(source, ShardSource))
+    # One of them tells a wrong kind of file; a damaged one among many becomes a dead letter.
     first_shard = next(shards, None)
     if first_shard is not None:
         first_shard.check()

@@ -146,6 +146,7 @@ class Database:
         self.check_layout(layout)
         if self.has_catalog(name, generation) and (not current or self.has_catalog(name)):
             raise CatalogError(f"catalog {name!r} exists in {self.address}; choose another name")
+        # What a killed command left, which is no catalog yet.
         self._collections.drop(name, generation)
         partitioned = bool(partition_key)
         keyed = partitioned and Capability.PARTITION_KEYS in self.server_info().capabilities
@@ -174,6 +175,8 @@ class Database:
             collection = Collection(self._connection, physical, width=width)
             if role == schema.ITEMS and partitioned and not keyed:
                 index_texts(self._connection, physical, schema.PARTITION)
+            # Nothing can be loaded without an index; ``ensure_index`` chooses by the number of
+            # rows.
             collection.build_index(FLAT)
             if role == schema.ITEMS:
                 index_metadata(self._connection, physical, layout.indexed, self.server_info())

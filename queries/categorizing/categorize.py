@@ -174,6 +174,7 @@ def categorize(
     gates = [gate_of(at_set) for at_set in at_sets]
     table = TableWriter(to, csv_raw=csv_raw)
     total = select_items(catalog, selection)
+    # Fitted labels go to the database while items are labelled.
     with beside() as start:
         fits = [fit_labels(at_set, question_of(at_set, question), start) for at_set in at_sets]
         job = ShardJob(
@@ -252,6 +253,7 @@ def _label_items(
             counts[0].by_best += labelled.by_best
             watch.advance(len(labelled.item_ids))
             watch.check_stop()
+        # A table without items has its columns all the same.
         if not counts[0].items:
             writer.write(job.empty())
     return counts

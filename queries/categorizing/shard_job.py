@@ -222,6 +222,7 @@ class _Inputs:
 
     def predict(self, predictor: Predictor, limit: int) -> ItemPredictions:
         """The predictions of all items."""
+        # By identity: a predictor holds arrays, which have no hash.
         key = id(predictor)
         if key not in self.made:
             self.made[key] = predict_items(predictor, self.views, pooling=self.pooling, limit=limit)

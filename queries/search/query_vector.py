@@ -69,6 +69,7 @@ def query_vector(
     if text is None or picture is None:
         return np.asarray(text if picture is None else picture)
     mixed = text_weight * text + (1 - text_weight) * picture
+    # Of so short a vector rounding would choose the direction.
     if np.linalg.norm(mixed) < 1e-6:
         raise UsageError("words and picture are opposites at this --text-weight: change it.")
     return normalise(mixed)

@@ -139,6 +139,7 @@ class Engine:
         Raises:
             QueueFullError: too much waits.
         """
+        # Counted here: the queue of a ThreadPoolExecutor has no limit.
         if self._asked >= self.settings.max_queue:
             raise QueueFullError
         loop = asyncio.get_running_loop()

@@ -213,6 +213,7 @@ def _are_groups(rows: Sequence[Row], index: _Index) -> bool:
     """Whether the parents are names of groups rather than other rows."""
     if not all(row.parent for row in rows):
         return False
+    # A group may have the name of its only row, such as bananas; another row is a parent.
     if any(parent_ids != [row.label_id] for row in rows if (parent_ids := index.find(row))):
         return False
     return max(Counter(row.parent for row in rows).values()) > 1
@@ -280,6 +281,7 @@ def _parents_first(
     for label_id in by_id:
         trail: dict[str, None] = {}
         current = label_id
+        # A loop, since a chain may be longer than Python recurses; its length is refused later.
         while current and current not in ordered and current not in above and current not in trail:
             trail[current] = None
             current = parents[current]
