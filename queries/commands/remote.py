@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from queries.inputs.query import Query
     from queries.results import PictureObjects, Prediction, SearchResult
     from queries.search.query import SearchQuery
+    from queries.search_inputs import SearchInputs
     from queries.service.client import Client
 
 
@@ -227,43 +228,31 @@ def _options_of(question: Question) -> dict[str, Any]:
     }
 
 
-def search_remotely(
-    remote: Remote,
-    query: SearchQuery,
-    *,
-    text: str | None,
-    content: str | None,
-    item: str | None,
-    text_weight: float,
-    hybrid: bool,
-) -> SearchResult:
+def search_remotely(remote: Remote, query: SearchQuery, inputs: SearchInputs) -> SearchResult:
     """What a service finds.
 
     Raises:
         UsageError: the picture or sound is not a file of this machine.
         ServiceError, StoreUnavailableError: the service refuses, or does not answer.
     """
+    content = inputs.content
     if content is not None and "://" in content:
         raise UsageError(f"{content}: --server takes files of this machine: leave it out.")
-    options: dict[str, Any] = {
-        "without": list(query.without),
-        "min_similarity": query.min_similarity,
-        "partition": query.partition,
-        "category": list(query.categories),
-        "after": query.after,
-    }
-    options = {name: value for name, value in options.items() if value}
     with remote.client() as client:
         return client.find(
-            text,
+            inputs.text,
             picture=None if content is None else Path(content),
-            item_id=item,
+            item_id=inputs.item_id,
+            text_weight=inputs.text_weight,
+            hybrid=inputs.hybrid,
+            without=list(query.without),
             filter_expression=query.filter_expression,
-            limit=query.limit,
-            offset=query.offset,
+            category=list(query.categories),
+            partition=query.partition,
+            min_similarity=query.min_similarity,
             group_by=query.group_by,
             facets=list(query.facets),
-            text_weight=text_weight,
-            hybrid=hybrid,
-            **options,
+            limit=query.limit,
+            offset=query.offset,
+            after=query.after,
         )

@@ -38,6 +38,8 @@ from queries.search.query import SearchQuery
 
 if TYPE_CHECKING:
     from indexer.catalog.opening import OpenCatalog
+    from indexer.sources import Fetcher
+    from queries.search_inputs import SearchInputs
 
 app = typer.Typer()
 
@@ -117,9 +119,8 @@ def search(
         raise UsageError(
             "--image, --sound and --item each stand for what is looked for: give one of them."
         )
-    content = image or sound
     inputs = SearchInputs(
-        text=text, content=content, item_id=item, text_weight=text_weight, hybrid=hybrid
+        text=text, content=image or sound, item_id=item, text_weight=text_weight, hybrid=hybrid
     )
     inputs.check(query)
     if objects is not None:
@@ -134,46 +135,39 @@ def search(
     if remote is not None:
         if output == SearchOutput.HTML:
             raise UsageError("--output html goes without --server, which has a page of its own.")
-        result = search_remotely(
-            remote,
-            query,
-            text=text,
-            content=content,
-            item=item,
-            text_weight=text_weight,
-            hybrid=hybrid,
-        )
+        result = search_remotely(remote, query, inputs)
         shown_columns = () if columns.strip() == _ALL else tuple(words(columns))
         _warn_of_unknown(result, shown_columns)
-        _show(
-            result,
-            output,
-            shown_columns or _default_columns(result, output, columns, hybrid=hybrid),
-        )
-        return
-    with reading.fetcher() as fetcher, open_catalog(common) as catalog:
-        shown_columns = _chosen_columns(catalog, columns)
-        _tell_hidden(catalog, [*query.facets, query.group_by])
-        result = find_by_inputs(catalog, inputs, query, decoder=reading.contents(), fetcher=fetcher)
-        if output == SearchOutput.HTML:
-            # Loaded where a page is written only: a search on the command line starts quicker.
-            from queries.pages.parts import Pictures
-            from queries.pages.search import search_page
-
-            query_parts = [source for source in (text, content, item) if source and source.strip()]
-            heading = without_credentials(" + ".join(query_parts))
-            pictures = Pictures(fetcher, reading.decoder())
-            sys.stdout.write(
-                search_page(
-                    result.hits,
-                    facets=result.facets,
-                    query=heading,
-                    catalog=common.catalog,
-                    pictures=pictures,
-                )
+    else:
+        with reading.fetcher() as fetcher, open_catalog(common) as catalog:
+            shown_columns = _chosen_columns(catalog, columns)
+            _tell_hidden(catalog, [*query.facets, query.group_by])
+            result = find_by_inputs(
+                catalog, inputs, query, decoder=reading.contents(), fetcher=fetcher
             )
-            return
+            if output == SearchOutput.HTML:
+                _write_page(result, inputs, common.catalog, fetcher, reading)
+                return
     _show(result, output, shown_columns or _default_columns(result, output, columns, hybrid=hybrid))
+
+
+def _write_page(
+    result: SearchResult, inputs: SearchInputs, catalog: str, fetcher: Fetcher, reading: Reading
+) -> None:
+    # Loaded where a page is written only: a search on the command line starts quicker.
+    from queries.pages.parts import Pictures
+    from queries.pages.search import search_page
+
+    sources = (inputs.text, inputs.content, inputs.item_id)
+    heading = " + ".join(source for source in sources if source and source.strip())
+    page = search_page(
+        result.hits,
+        facets=result.facets,
+        query=without_credentials(heading),
+        catalog=catalog,
+        pictures=Pictures(fetcher, reading.decoder()),
+    )
+    sys.stdout.write(page)
 
 
 def _tell_hidden(catalog: OpenCatalog, columns: Sequence[str]) -> None:

@@ -46,6 +46,15 @@ def test_items_are_found(shell: Shell, drawn: Path) -> None:
     assert {hit["label"] for hit in mugs} == {"mug"}
 
 
+def test_a_least_similarity_of_nothing_is_passed_on(shell: Shell) -> None:
+    """Zero is a value, too: it was left out, and all items came."""
+    search = ("search", "not a mug", "--limit", "100")
+    similarities = [hit["similarity"] for hit in shell.json(*search)]
+    assert min(similarities) < 0 < max(similarities)
+    near = shell.json(*search, "--min-similarity", "0")
+    assert [hit["similarity"] for hit in near] == [one for one in similarities if one >= 0]
+
+
 def test_what_is_not_sent_is_refused(shell: Shell) -> None:
     """With the way that works."""
     told = shell("classify", "https://example.com/a.jpg", code=2).stderr
