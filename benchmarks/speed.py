@@ -88,6 +88,7 @@ def measure_all(parts: Sequence[str], path: Path, *, quick: bool = False) -> dic
             report["failed"][part] = error.returncode
         report["seconds"][part] = round(time.monotonic() - start, 1)
         sys.stdout.write(f"{part}: {report['seconds'][part]:.0f} s\n")
+        sys.stdout.flush()  # a part is awaited for minutes, and output to a file would wait
         path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report
 
