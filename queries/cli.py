@@ -20,6 +20,7 @@ from indexer.commands import planning as planning_commands
 from indexer.commands import server as server_commands
 from indexer.commands.panels import arrange
 from indexer.commands.variables import PREFIX, Commands
+from indexer.core.collection import skip_collection_at_exit
 from indexer.core.errors import ZeroshelfError
 from indexer.core.exit_codes import ExitCode
 from queries.commands import auditing as audit_commands
@@ -105,6 +106,7 @@ def _machine_errors() -> tuple[type[Exception], ...]:
 
 def main() -> None:
     """Run the command, and exit with one of ``ExitCode``."""
+    skip_collection_at_exit()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     # An option with or without a value is not among those of typer.

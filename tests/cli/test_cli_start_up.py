@@ -53,6 +53,18 @@ def test_importing_loads_nothing_heavy() -> None:
     assert not loaded & (HEAVY | {"rich", "typer"})
 
 
+def test_a_command_ends_without_a_collection() -> None:
+    """With torch and transformers loaded it would take more than a tenth of a short command."""
+    code = (
+        "import atexit, gc, sys\n"
+        "atexit.register(lambda: print(gc.get_freeze_count()))\n"  # the first is called last
+        "from queries.cli import main\n"
+        "sys.argv = ['zeroshelf', '--version']\n"
+        "main()"
+    )
+    assert int(run(code)) > 0
+
+
 def test_no_help_page_loads_anything_heavy() -> None:
     """Of no command, and there are many."""
     loaded = json.loads(run(HELP))
@@ -99,6 +111,7 @@ def test_commands_leave_out_what_they_do_not_need(shop: Path, words: list[str]) 
     if words[0] in {"classify", "search"}:
         # scipy is not among them: transformers takes it along for losses of detectors.
         assert not packages & {"numba", "llvmlite", "sklearn", "sentence_transformers"}
+        assert not packages & {"httpx", "fsspec", "datasets", "polars", "onnxruntime"}
     if words == ["classify", "red.png"]:
         # A picture is prepared as the record of the model says, and no text is embedded.
         unneeded = ("image_processing", "image_processing_auto", "tokenization", "processing_clip")

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
+import weakref
 
 import pytest
 
 from indexer.core.collection import collection_paused
+
+
+class Circle:
+    """An object that refers to itself: only the collection can free it."""
+
+    def __init__(self) -> None:
+        self.itself = self
 
 
 def fail_within() -> None:
@@ -31,3 +41,61 @@ def test_collection_is_afterwards_as_it_was() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_small_collections_leave_out_what_was_loaded() -> None:
+    """A full one looks through it: garbage among it is freed then."""
+    with collection_paused():
+        circle = Circle()
+    is_freed = weakref.ref(circle)
+    del circle
+    gc.collect(1)
+    assert is_freed() is not None
+    gc.collect()
+    assert is_freed() is None
+
+
+def test_what_is_frozen_stays_frozen() -> None:
+    """A service freezes what it has loaded, and may load more afterwards."""
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        with collection_paused():
+            pass
+        assert gc.get_freeze_count() == frozen > 0
+    finally:
+        gc.unfreeze()
+
+
+END = """
+import atexit, gc
+from indexer.core.collection import skip_collection_at_exit
+
+class Circle:
+    def __init__(self):
+        self.itself = self
+    def __del__(self):
+        print("collected")
+
+gc.disable()
+{calls}
+atexit.register(print, "handled")
+Circle()
+"""
+
+
+@pytest.mark.parametrize(
+    ("calls", "printed"),
+    [
+        ("", ["handled", "collected"]),
+        ("skip_collection_at_exit()", ["handled"]),
+        ("skip_collection_at_exit(); skip_collection_at_exit()", ["handled"]),
+    ],
+    ids=["as Python does", "skipped", "skipped twice"],
+)
+def test_a_process_ends_without_a_collection(calls: str, printed: list[str]) -> None:
+    """Handlers run as ever."""
+    done = subprocess.run(
+        [sys.executable, "-c", END.format(calls=calls)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == printed
