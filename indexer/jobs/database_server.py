@@ -91,6 +91,7 @@ def start(options: CatalogOptions, *, port: int = 0) -> RunningServer:
             start_new_session=True,  # it outlives the terminal, whose Ctrl-C is not for it
         )
     running = _wait_for(files, process)
+    _forget_ended()
     _started[running.pid] = process
     try:
         with Database.connect(str(database)) as answering:
@@ -218,6 +219,13 @@ def _last_lines(log: Path) -> str:
     except OSError:
         return ""
     return "\n".join(lines[-_LOG_LINES:])
+
+
+def _forget_ended() -> None:
+    """Servers that somebody killed; Python would warn of them at the end of this process."""
+    for pid, process in list(_started.items()):
+        if process.poll() is not None:
+            del _started[pid]
 
 
 def _stop(files: ServerFiles, running: RunningServer) -> None:

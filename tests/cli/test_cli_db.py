@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from shell import Shell, write_rows, write_vectors
 
+from indexer.jobs import database_server
+
 ITEMS = 400
 
 
@@ -114,6 +116,7 @@ def test_a_killed_server_is_told_and_started_again(shell: Shell) -> None:
     shell("db", "start")
     (again,) = shell.json("db", "status")
     assert again["process"] != status["process"]
+    assert int(status["process"]) not in database_server._started  # it was waited for
     assert shell.json("status")[0]["items_in_database"] == 5
 
 
