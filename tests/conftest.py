@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import one_thread  # noqa: F401 (the libraries read their number of threads as they load)
+import process_settings  # before the libraries, which read their number of threads as they load
 
 # isort: split
 import hypothesis
@@ -40,6 +40,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             weights[item.path] += 100 if item.get_closest_marker("slow") else 1
         items.sort(key=lambda item: -weights[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """Tests and what they import are loaded."""
+    process_settings.keep_loaded()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """A test may have been the first to load a library."""
+    process_settings.keep_loaded()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,34 @@
+"""How a process of the tests works; import it before any other library.
+
+The tests run in as many processes as there are cores, so a process has one thread of OpenMP and of
+BLAS. A second one would wait for a core that another process has, and spin meanwhile: tests of the
+model families took three times the processor's time by it. Processes that tests start inherit it.
+``two_threads`` of ``conftest`` is for tests of work in threads.
+
+Nothing looks for garbage among what libraries and tests are made of. These are a million objects
+that stay, and looking through them again and again took a tenth of the processor's time.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+gc.disable()
+
+_MANY = 200
+"""Modules that a large library has at least."""
+
+_loaded_modules = 0
+
+
+def keep_loaded() -> None:
+    """What was loaded stays, and garbage is looked for among the rest."""
+    global _loaded_modules
+    if len(sys.modules) >= _loaded_modules + _MANY:
+        _loaded_modules = len(sys.modules)
+        gc.collect()
+        gc.freeze()
+        gc.enable()
