@@ -5,6 +5,9 @@ BLAS. A second one would wait for a core that another process has, and spin mean
 model families took three times the processor's time by it. Processes that tests start inherit it.
 ``two_threads`` of ``conftest`` is for tests of work in threads.
 
+Nothing waits for the disk: no test cuts the power. Making a catalog waits some thirty times, for 2
+to 10 ms each. Processes of ``WarmProcess`` do wait: tests kill them at moments that follow from it.
+
 Nothing looks for garbage among what libraries and tests are made of. These are a million objects
 that stay, and looking through them again and again took a tenth of the processor's time.
 """
@@ -15,8 +18,19 @@ import gc
 import os
 import sys
 
+from indexer.core import sqlite_files  # it loads no library
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 gc.disable()
+
+
+def _written_is_enough(_: object) -> None:
+    """What ``os.fsync`` is in tests."""
+
+
+os.fsync = _written_is_enough
+sqlite_files.SYNCHRONOUS = "OFF"
+
 
 _MANY = 200
 """Modules that a large library has at least."""
