@@ -8,6 +8,9 @@ model families took three times the processor's time by it. Processes that tests
 Nothing waits for the disk: no test cuts the power. Making a catalog waits some thirty times, for 2
 to 10 ms each. Processes of ``WarmProcess`` do wait: tests kill them at moments that follow from it.
 
+Compiled modules are written also where ``PYTHONDONTWRITEBYTECODE`` is set: each process that tests
+start would compile ours again.
+
 Nothing looks for garbage among what libraries and tests are made of. These are a million objects
 that stay, and looking through them again and again took a tenth of the processor's time.
 """
@@ -21,6 +24,8 @@ import sys
 from indexer.core import sqlite_files  # it loads no library
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 gc.disable()
 
 
