@@ -14,7 +14,7 @@ import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from queries.pages.item_map import map_page
@@ -513,12 +513,21 @@ def test_axe_finds_nothing_and_a_phone_needs_no_sideways_scrolling(
     context.close()
 
 
+def _map_of_items(page: Page, address: str) -> Locator:
+    """The map; the first test that looks at it lays the items out."""
+    page.goto(f"{address}/#map")
+    canvas = page.get_by_role("application", name=re.compile("^Map of 8 items"))
+    lay_out = page.get_by_role("button", name="Lay the items out")
+    expect(canvas.or_(lay_out)).to_be_visible()
+    if lay_out.is_visible():
+        lay_out.click()
+    expect(canvas).to_be_visible()
+    return canvas
+
+
 def test_the_map_is_laid_out_coloured_and_chosen_from_by_keys(page: Page, address: str) -> None:
     """A button lays the items out; a rectangle of the keyboard lists them; ids are exported."""
-    page.goto(f"{address}/#map")
-    page.get_by_role("button", name="Lay the items out").click()
-    canvas = page.get_by_role("application", name=re.compile("^Map of 8 items"))
-    expect(canvas).to_be_visible()
+    canvas = _map_of_items(page, address)
     entries = page.get_by_role("list", name="Colours").get_by_role("listitem")
     expect(entries.first).to_be_visible()
     page.get_by_label("Coloured by").select_option("attributes.colour")
@@ -546,13 +555,7 @@ def test_the_map_is_laid_out_coloured_and_chosen_from_by_keys(page: Page, addres
 
 def test_a_selection_of_the_map_opens_as_a_list_and_for_review(page: Page, address: str) -> None:
     """These very items, in both views; a tab that does not have the selection says so."""
-    page.goto(f"{address}/#map")
-    canvas = page.get_by_role("application", name=re.compile("^Map of 8 items"))
-    lay_out = page.get_by_role("button", name="Lay the items out")
-    expect(canvas.or_(lay_out)).to_be_visible()
-    if lay_out.is_visible():
-        lay_out.click()
-    expect(canvas).to_be_visible()
+    canvas = _map_of_items(page, address)
     page.get_by_label("Coloured by").select_option("attributes.colour")
     page.get_by_role("button", name=re.compile("^red")).click()
     canvas.focus()
