@@ -6,7 +6,9 @@ shifts no other, and none is skipped or met twice.
 Milvus gives rows in no order, so a page is made in one of two ways, whichever reads less. Ids of
 the catalog are walked in their order, and the database is asked which of them match: that suits a
 branch with half of the catalog. Or the ids of all that match are read and the first of them kept:
-that suits a filter that a few items match.
+that suits a filter that a few items match. First the next few ids are tried, which is enough for
+most pages: with 12,000 items Milvus Lite tells in .3 s which of 100 ids match a filter of metadata,
+in .8 s how many items match, and in 1.8 s which.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from queries.search.query import SearchQuery
 
 _AT_ONCE = 1_000
 """Ids that the database is asked for together; as many as one expression of it takes."""
+
+_TRIED = 4
+"""Ids of the catalog that are tried first, for each item of the page."""
 
 _FEW = 4_096
 """Rows that a database gives in one answer: where no more match, they are read."""
@@ -42,6 +47,9 @@ def listed_ids(catalog: OpenCatalog, query: SearchQuery, depth: int) -> ListedId
     if query.item_ids:
         ids = sorted({item_id for item_id in query.item_ids if item_id > query.after})
         return _first(_matching(catalog, query, in_chunks(ids, _AT_ONCE)), depth)
+    found = _tried(catalog, query, depth)
+    if found is not None:
+        return found
     rows = catalog.items_in(query.partition).count(query.filter_expression)
     if rows > _FEW:
         found = _walked(catalog, query, depth, most=rows)
@@ -57,6 +65,14 @@ def _first(ids: Iterable[str], depth: int) -> ListedIds:
             return ListedIds(tuple(first), is_complete=False)
         first.append(item_id)
     return ListedIds(tuple(first), is_complete=True)
+
+
+def _tried(catalog: OpenCatalog, query: SearchQuery, depth: int) -> ListedIds | None:
+    """By the next few ids of the catalog; None where too few of them match."""
+    size = min(_TRIED * (depth + 1), _AT_ONCE)
+    ids = next(catalog.ledger.parts.items_after(query.after, size), [])
+    found = _first(_matching(catalog, query, [ids]), depth)
+    return found if len(ids) < size or not found.is_complete else None
 
 
 def _walked(catalog: OpenCatalog, query: SearchQuery, depth: int, *, most: int) -> ListedIds | None:

@@ -98,7 +98,21 @@ def test_a_walk_that_finds_little_is_given_up(
     monkeypatch.setattr(listing, "_matching", counted)
     query = SearchQuery(vector=None, filter_expression='item_id in ["i8", "i9"]', limit=1)
     assert [hit.item_id for hit in find(catalog, query).hits] == ["i8"]
-    assert len(asked) == 1
+    assert len(asked) == 2  # the first few, and one part of the walk
+
+
+def test_a_page_of_items_that_mostly_match_counts_and_reads_nothing_else(
+    catalog: OpenCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Milvus Lite looks through all rows for either."""
+
+    def refused(*_: object) -> int:
+        raise AssertionError
+
+    monkeypatch.setattr(type(catalog.items), "count", refused)
+    monkeypatch.setattr(type(catalog.items), "item_ids", refused)
+    query = SearchQuery(vector=None, filter_expression='title != "grouped"', limit=5, after="i3")
+    assert [hit.item_id for hit in find(catalog, query).hits] == ["i30", "i31", "i32", "i33", "i34"]
 
 
 def test_given_ids_are_listed_as_far_as_they_match(catalog: OpenCatalog) -> None:
