@@ -21,7 +21,8 @@ import gc
 import os
 import sys
 
-from indexer.core import sqlite_files  # it loads no library
+from indexer.core import sqlite_files
+from indexer.core.collection import freeze_loaded  # neither loads a library
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -48,6 +49,5 @@ def keep_loaded() -> None:
     global _loaded_modules
     if len(sys.modules) >= _loaded_modules + _MANY:
         _loaded_modules = len(sys.modules)
-        gc.collect()
-        gc.freeze()
+        freeze_loaded()
         gc.enable()

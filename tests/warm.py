@@ -8,7 +8,6 @@ that kill a command, or run one beside another, need a process of its own, but n
 from __future__ import annotations
 
 import atexit
-import gc
 import json
 import os
 import runpy
@@ -216,10 +215,10 @@ def _be(request: dict[str, Any]) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; tests end this one
     from campaigns.processes import preload
+    from indexer.core.collection import freeze_loaded
 
     preload(*SERVICE)
-    gc.collect()
-    gc.freeze()  # else a collection in a child writes to pages that it shares with this one
+    freeze_loaded()  # else a collection in a child writes to pages that it shares with this one
     asked = _serve(socket.socket(fileno=int(sys.argv[1])))
     if asked is not None:
         _be(asked)

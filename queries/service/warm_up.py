@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import Awaitable, Callable
 
 import numpy as np
 
 from indexer.catalog.opening import OpenCatalog
+from indexer.core.collection import freeze_loaded
 from indexer.core.errors import ZeroshelfError
 from indexer.core.protocols import Pixels
 from indexer.sources.decoding import thumbnail
@@ -35,8 +35,7 @@ async def warm(engine: Engine) -> None:
         await _done(engine, step)
     # What is there now stays, objects of libraries for the most part: a garbage collection
     # that looks through them all held everyone up for 0.3 s, every few seconds under load.
-    gc.collect()
-    gc.freeze()
+    freeze_loaded()
 
 
 async def _done(engine: Engine, step: Callable[[Engine], Awaitable[None]]) -> None:

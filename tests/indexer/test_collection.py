@@ -9,7 +9,8 @@ import weakref
 
 import pytest
 
-from indexer.core.collection import collection_paused
+from indexer.core import collection
+from indexer.core.collection import collection_paused, freeze_loaded
 
 
 class Circle:
@@ -43,8 +44,9 @@ def test_collection_is_afterwards_as_it_was() -> None:
         gc.enable()
 
 
-def test_small_collections_leave_out_what_was_loaded() -> None:
+def test_small_collections_leave_out_what_was_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full one looks through it: garbage among it is freed then."""
+    monkeypatch.setattr(collection, "_is_frozen", False)  # the tests' own process is
     with collection_paused():
         circle = Circle()
     is_freed = weakref.ref(circle)
@@ -55,16 +57,14 @@ def test_small_collections_leave_out_what_was_loaded() -> None:
     assert is_freed() is None
 
 
-def test_what_is_frozen_stays_frozen() -> None:
+def test_what_is_frozen_stays_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service freezes what it has loaded, and may load more afterwards."""
-    gc.freeze()
-    try:
-        frozen = gc.get_freeze_count()
-        with collection_paused():
-            pass
-        assert gc.get_freeze_count() == frozen > 0
-    finally:
-        gc.unfreeze()
+    monkeypatch.setattr(collection, "_is_frozen", False)
+    freeze_loaded()
+    frozen = gc.get_freeze_count()
+    with collection_paused():
+        pass
+    assert gc.get_freeze_count() == frozen > 0
 
 
 END = """
