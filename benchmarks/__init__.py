@@ -8,3 +8,6 @@ import sys
 # that is what the program's name is: whoever imports this keeps the environment.
 if sys.argv[0] == "-m" and "ONEDNN_MAX_CPU_ISA" not in os.environ:
     os.environ.pop("OPENBLAS_CORETYPE", None)
+
+# An installed package is compiled once; where this is set, a checkout would be at each start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
