@@ -241,3 +241,16 @@ def children(folder: str) -> Iterator[tuple[str, bool]]:
         entries = files.ls(path, detail=True)
     for entry in entries:
         yield name(entry["name"]), entry["type"] == "directory"
+
+
+def repeated(folder: str) -> int:
+    """Members of an archive, in and below a folder, that a later one of the same name replaces.
+
+    Raises:
+        SourceError: the archive can't be read.
+    """
+    if not is_archive(folder):
+        return 0
+    from indexer.sources import archives  # imported here, since it imports this module
+
+    return archives.repeated(folder)

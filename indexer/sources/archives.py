@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 import tarfile
 import threading
 import zipfile
 import zlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -23,6 +25,7 @@ OPEN_ARCHIVES = 4
 _LINKS_IN_A_ROW = 40
 """Links to links that are followed, as Linux does."""
 
+_log = logging.getLogger(__name__)
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 
 
@@ -68,28 +71,31 @@ class Archives:
 
 
 class _Archive:
-    """One archive that is open; its members are read one at a time."""
+    """One archive that is open; its members are read one at a time.
+
+    Attributes:
+        repeated: how many earlier members have the name of a later one. The last one counts, as
+            when unpacking.
+    """
 
     def __init__(self, protocol: str, place: str) -> None:
         self._file: IO[bytes] = addresses.open_binary(place)
         self._lock = threading.Lock()
         self._tar: tarfile.TarFile | None = None
         self._zip: zipfile.ZipFile | None = None
+        self.repeated: Counter[str] = Counter()
         try:
             if protocol == "tar":
                 self._tar = tarfile.open(fileobj=self._file)  # noqa: SIM115 - closed with the file
-                self._places = _places_of(self._tar)
+                self._places = _places_of(self._tar, self.repeated)
             else:
                 self._zip = zipfile.ZipFile(self._file)
-                # Of several members of one name the last counts, as when unpacking.
-                self._members = {
-                    _plain(info.filename): info
-                    for info in self._zip.infolist()
-                    if not info.is_dir()
-                }
+                self._members = _members_of(self._zip, self.repeated)
         except BaseException:
             self._file.close()
             raise
+        if self.repeated:
+            _warn_of_repeated(place, tuple(self.repeated))
 
     def read(self, member: str, max_bytes: int) -> bytes:
         """A member's bytes, at most ``max_bytes + 1``.
@@ -124,21 +130,59 @@ class _Archive:
             self._file.close()
 
 
-def _places_of(tar: tarfile.TarFile) -> dict[str, tuple[int, int]]:
+@lru_cache(maxsize=64)
+def _warn_of_repeated(place: str, names: tuple[str, ...]) -> None:
+    """Warn once, however often the archive is opened."""
+    count = f"{len(names):,} name{' occurs' if len(names) == 1 else 's occur'}"
+    _log.warning(
+        "%s: %s more than once (%s); the last member of a name is read, as when unpacking.",
+        place,
+        count,
+        addresses.listed(names),
+    )
+
+
+def _members_of(file: zipfile.ZipFile, repeated: Counter[str]) -> dict[str, zipfile.ZipInfo]:
+    """The files by name.
+
+    Args:
+        repeated: gets the names that occur again, and how often.
+    """
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in file.infolist():
+        if info.is_dir():
+            continue
+        name = _plain(info.filename)
+        if name in members:
+            repeated[name] += 1
+        members[name] = info
+    return members
+
+
+def _places_of(tar: tarfile.TarFile, repeated: Counter[str]) -> dict[str, tuple[int, int]]:
     """Where the content of each file begins, and its length; of a link, those of its target.
 
     ``TarFile`` itself would keep a description of each member, and search them all for each link.
+
+    Args:
+        repeated: gets the names that occur again, and how often.
     """
     places: dict[str, tuple[int, int]] = {}
     links: dict[str, str] = {}
     while (info := tar.next()) is not None:
         tar.members.clear()  # type: ignore[attr-defined]
+        if not (info.isfile() or info.islnk() or info.issym()):
+            continue
         name = _plain(info.name)
+        if name in places or name in links:
+            repeated[name] += 1
+            places.pop(name, None)
+            links.pop(name, None)
         if info.islnk():
             links[name] = _plain(info.linkname)
         elif info.issym():
             links[name] = posixpath.normpath(f"{posixpath.dirname(name)}/{info.linkname}")
-        elif info.isfile():
+        else:
             places[name] = (info.offset_data, info.size)
     for name, target in links.items():
         for _ in range(_LINKS_IN_A_ROW):
@@ -157,7 +201,7 @@ def is_folder(address: str) -> bool:
         SourceError: the archive can't be read.
     """
     protocol, member, place = _split(address)
-    return member.strip("/") in _folders(protocol, place, _stamp(place))
+    return member.strip("/") in _listing(protocol, place, _stamp(place)).folders
 
 
 def children(address: str) -> Iterator[tuple[str, bool]]:
@@ -169,13 +213,35 @@ def children(address: str) -> Iterator[tuple[str, bool]]:
     """
     protocol, member, place = _split(address)
     try:
-        yield from _folders(protocol, place, _stamp(place))[member.strip("/")].items()
+        yield from _listing(protocol, place, _stamp(place)).folders[member.strip("/")].items()
     except KeyError as error:
         raise FileNotFoundError(f"{address}: no such folder in the archive") from error
 
 
+def repeated(address: str) -> int:
+    """Members in and below a folder of an archive that a later one of the same name replaces.
+
+    Raises:
+        SourceError: the archive can't be read.
+    """
+    protocol, member, place = _split(address)
+    folder = member.strip("/")
+    names = _listing(protocol, place, _stamp(place)).repeated
+    return sum(
+        count for name, count in names.items() if not folder or name.startswith(f"{folder}/")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """The names in each folder, with whether each is a folder; and the names that occur again."""
+
+    folders: dict[str, dict[str, bool]]
+    repeated: Counter[str]
+
+
 @lru_cache(maxsize=2)
-def _folders(protocol: str, place: str, _: object) -> dict[str, dict[str, bool]]:
+def _listing(protocol: str, place: str, _: object) -> _Listing:
     """The names in each folder, derived from files: many archives have no entries for folders."""
     folders: dict[str, dict[str, bool]] = {"": {}}
     try:
@@ -190,7 +256,7 @@ def _folders(protocol: str, place: str, _: object) -> dict[str, dict[str, bool]]
         archive.close()
     except (NotImplementedError, *_DAMAGE) as error:
         raise SourceError(f"{place}: not a readable {protocol} file ({error}); check it") from error
-    return folders
+    return _Listing(folders, archive.repeated)
 
 
 def _stamp(place: str) -> object:

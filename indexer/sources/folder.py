@@ -30,7 +30,8 @@ class FolderSource:
     The order is that of the sorted relative paths. Only the names in one folder at a
     time (and in those above it) are in memory. Hidden files and folders are left out, and so
     are files of other kinds: neither by their names nor, in a local folder, by their
-    first bytes. At a remote address reading them would be a request each.
+    first bytes. At a remote address reading them would be a request each. Of several members of an
+    archive with one name the last counts; the others are counted as left out.
 
     Attributes:
         is_table: whether a file is one whose name is told where it is left out: who names the
@@ -48,6 +49,8 @@ class FolderSource:
         walk = _Walk(self.address, self.left_out, self.is_table)
         for relative in walk.below("", ()):
             yield relative if isinstance(relative, Failure) else _item(self.address, relative)
+        if again := addresses.repeated(self.address):
+            self.left_out["the same name again"] += again
         if walk.tables:
             _log.warning(
                 "%s is read as pictures, and the rows of %s are not read. To read them, name the "

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
+import tarfile
+import zipfile
 from pathlib import Path
 
 import fsspec
@@ -14,7 +18,7 @@ from indexer.core.errors import SourceError
 from indexer.core.protocols import left_out
 from indexer.core.reasons import Reason
 from indexer.core.records import Failure, Item, Kind
-from indexer.sources import open_sources
+from indexer.sources import Fetcher, open_sources
 
 
 def fill(folder: Path, *names: str) -> None:
@@ -183,3 +187,57 @@ def test_a_table_among_pictures_is_named(tmp_path: Path, caplog: pytest.LogCaptu
     (tmp_path / "sub" / "more.jsonl").unlink()
     assert len(ids(tmp_path)) == 2
     assert not caplog.messages
+
+
+def _packed(archive: Path, names: list[str]) -> str:
+    """An archive whose members hold their number; the address of its top."""
+    contents = [(name, str(number).encode()) for number, name in enumerate(names)]
+    if archive.suffix == ".zip":
+        with zipfile.ZipFile(archive, "w") as packed:
+            for name, content in contents:
+                packed.writestr(name, content)
+        return f"zip://::{archive}"
+    with tarfile.open(archive, "w") as tar:
+        for name, content in contents:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return f"tar://::{archive}"
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+@pytest.mark.parametrize("suffix", [".zip", ".tar"])
+def test_members_of_one_name_are_counted_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str
+) -> None:
+    """The last member of a name is read, the others are left out; a warning names them once."""
+    archive = tmp_path / f"all{suffix}"
+    top = _packed(archive, ["in/a.jpg", "b.jpg", "./in/a.jpg", "in/a.jpg", "b.jpg", "c.jpg"])
+    with caplog.at_level(logging.WARNING):
+        source = open_sources([top])
+        items = [item for item in source if isinstance(item, Item)]
+        with Fetcher() as fetcher:
+            contents = {item.item_id: fetcher.read(item.source) for item in items}
+        of_folder = open_sources([top.replace("://", "://in")])
+        assert [item.item_id for item in of_folder if isinstance(item, Item)] == ["a.jpg"]
+    assert contents == {"b.jpg": b"4", "c.jpg": b"5", "in/a.jpg": b"3"}
+    assert left_out(source) == {"the same name again": 3}
+    assert left_out(of_folder) == {"the same name again": 2}
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told == (
+        f"{archive}: 2 names occur more than once (in/a.jpg, b.jpg); the last member of a name is "
+        "read, as when unpacking."
+    )
+
+
+def test_a_later_file_replaces_a_link_of_its_name(tmp_path: Path) -> None:
+    """As when unpacking a tar file that a file was appended to."""
+    archive = tmp_path / "all.tar"
+    _packed(archive, ["a.jpg"])
+    with tarfile.open(archive, "a") as tar:
+        link = tarfile.TarInfo("b.jpg")
+        link.type, link.linkname = tarfile.SYMTYPE, "a.jpg"
+        tar.addfile(link)
+        tar.addfile(tarfile.TarInfo("b.jpg"), io.BytesIO())
+    with Fetcher() as fetcher:
+        assert fetcher.read(f"tar://b.jpg::{archive}") == b""
