@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from indexer.catalog import outdated_labels
 from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog, open_or_create
 from indexer.core.errors import CatalogError
@@ -166,9 +167,10 @@ def remove_labels(options: CatalogOptions, label_ids: Sequence[str]) -> LabelCha
 
 
 def replace_labels(catalog: OpenCatalog, label_set: LabelSet, label_prompts: PromptSet) -> None:
-    """Store a label set with its prompts, and warn of gates that name removed categories."""
+    """Store a label set with its prompts; warn of gates and items that have removed labels."""
     put_labels(catalog, label_set, label_prompts)
     warn_of_gates(catalog)
+    outdated_labels.warn_of_stored(catalog)
 
 
 def put_labels(catalog: OpenCatalog, label_set: LabelSet, label_prompts: PromptSet) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 from indexer.catalog.folder import catalog_names
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
+from indexer.catalog.outdated_labels import count_outdated_labels
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import CatalogError, StoreError, UnknownCatalogError
+from indexer.core.label_sets import CATEGORY
 from indexer.store.indexes import AUTO, TYPES, choose
 
 _FACTS = (
@@ -18,6 +20,7 @@ _FACTS = (
     "partitions",
     "labels",
     "label_sets",
+    "outdated_labels",
     "model",
     "other_models",
     "width",
@@ -81,6 +84,7 @@ def _facts(catalog: OpenCatalog) -> dict[str, Any]:
         "label_sets": ", ".join(
             f"{at_set.folder.set_name} ({len(at_set.label_set):,})" for at_set in catalog.sets
         ),
+        "outdated_labels": _outdated_labels(catalog),
         "model": fingerprint.models,
         "other_models": _other_models(catalog),
         "width": fingerprint.width,
@@ -91,6 +95,26 @@ def _facts(catalog: OpenCatalog) -> dict[str, Any]:
         "archive": str(catalog.folder.archive),
         **_database_facts(catalog),
     }
+
+
+def _outdated_labels(catalog: OpenCatalog) -> str | None:
+    """Rows with labels that were removed or renamed since, with the command that decides again."""
+    try:
+        counts = {at_set.folder.set_name: count_outdated_labels(at_set) for at_set in catalog.sets}
+    except CatalogError as error:  # it hides no other fact
+        return str(error)
+    outdated = {set_name: count for set_name, count in counts.items() if count}
+    if not outdated:
+        return None
+    counted = [
+        f"{count:,} row{'' if count == 1 else 's'} ({set_name})"
+        for set_name, count in outdated.items()
+    ]
+    sets = "" if [*outdated] == [CATEGORY] else f" --sets {','.join(outdated)}"
+    return (
+        f"on {', '.join(counted)}: zeroshelf categorize --to categories.parquet --write-back{sets} "
+        f"--catalog {catalog.folder.name}"
+    )
 
 
 def _partitions(catalog: OpenCatalog) -> str | None:

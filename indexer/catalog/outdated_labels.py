@@ -1,0 +1,101 @@
+"""Labels on items that were removed or renamed since the items got them.
+
+Items keep the label of the last ``categorize --write-back``: filters find them by it until the next
+one, so whoever reads it is told.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from indexer.catalog.catalog import OpenCatalog
+from indexer.catalog.decisions import DecisionFiles
+from indexer.core.errors import CatalogError
+from indexer.core.label_sets import CATEGORY, sets_option
+from indexer.labels.sets import LabelSet
+
+_log = logging.getLogger(__name__)
+
+
+def is_outdated(label_set: LabelSet, label_id: str | None, name: str | None) -> bool:
+    """Whether a stored label is no longer in the set, or has another name there."""
+    if not label_id:  # nothing was decided, or no label fits
+        return False
+    place = label_set.places.get(label_id)
+    return place is None or label_set.labels[place].name != name
+
+
+def count_outdated_labels(catalog: OpenCatalog) -> int:
+    """The rows whose stored label, of the catalog's label set, is outdated.
+
+    Raises:
+        CatalogError: labels or decisions are damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    files = DecisionFiles(catalog.folder.decisions)
+    count = 0
+    for shard in catalog.ledger.shards():
+        decisions = files.table(shard)
+        if decisions is None:
+            continue
+        stored = decisions.select(["label_id", "label"])
+        # The pairs are few; which rows are the newest of their items is asked only where needed.
+        pairs = stored.group_by(stored.column_names).aggregate([]).to_pylist()
+        outdated = [pair for pair in pairs if is_outdated(catalog.label_set, *pair.values())]
+        if not outdated:
+            continue
+        rows = stored.take(pa.array(catalog.ledger.live_rows(shard)))
+        for pair in outdated:
+            is_pair = pc.and_(*(pc.equal(rows[name], value) for name, value in pair.items()))
+            count += int(np.count_nonzero(is_pair.to_numpy()))
+    return count
+
+
+def warn_of_stored(catalog: OpenCatalog) -> None:
+    """Warn of items that keep labels which were just removed or renamed."""
+    try:
+        count = count_outdated_labels(catalog)
+    except CatalogError as error:  # the labels are changed already
+        _log.warning("%s", error)
+        return
+    if count:
+        rows = "row" if catalog.ledger.parts.exist else "item"
+        _warn(catalog, f"{count:,} {rows}{'' if count == 1 else 's'}", count)
+
+
+def warn_of_found(catalog: OpenCatalog, hits: Sequence[tuple[str, str, Mapping[str, Any]]]) -> None:
+    """Warn where items that a search found have outdated labels.
+
+    Args:
+        hits: the label's id, its name, and the attributes of each item.
+    """
+    for at_set in catalog.sets:
+        name = at_set.folder.set_name
+        if name == CATEGORY:
+            stored = [(label_id, label) for label_id, label, _ in hits]
+        else:
+            stored = [(held.get(f"{name}_label_id"), held.get(name)) for _, _, held in hits]
+        if not any(label_id for label_id, _ in stored):
+            continue
+        if count := sum(is_outdated(at_set.label_set, *pair) for pair in stored):
+            _warn(at_set, f"{count:,} of the {len(hits):,} items shown", count)
+
+
+def _warn(catalog: OpenCatalog, which: str, count: int) -> None:
+    set_name = catalog.folder.set_name
+    of_set = "" if set_name == CATEGORY else f" of the set {set_name!r}"
+    _log.warning(
+        "%s %s a label%s that was removed or renamed since, and filters find %s by it. Decide "
+        "again with: zeroshelf categorize --to categories.parquet --write-back%s",
+        which,
+        "has" if count == 1 else "have",
+        of_set,
+        "it" if count == 1 else "them",
+        sets_option(set_name),
+    )

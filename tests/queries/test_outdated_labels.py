@@ -1,0 +1,101 @@
+"""Items keep the labels of the last categorization; readers are told where these have gone."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from catalogs import add_items, set_labels
+from test_label_sets import add_set
+
+from indexer.catalog.opening import CatalogOptions, open_catalog
+from indexer.catalog.outdated_labels import count_outdated_labels
+from indexer.jobs.labels import remove_labels
+from indexer.jobs.removal import remove_items
+from indexer.jobs.status import catalog_status
+from queries.categorizing.categorize import categorize
+from queries.search.finding import find
+from queries.search.query import SearchQuery
+
+EYE = np.eye(4, dtype=np.float32)
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> CatalogOptions:
+    """Items i0 to i3: l0 and l1 twice each, written back; and red or blue."""
+    options = CatalogOptions(data_dir=tmp_path / "data")
+    add_items(options, EYE[[0, 0, 1, 1]] + 0.1 * EYE[[2, 3, 2, 3]])
+    set_labels(options, EYE[:2])
+    add_set(options.of_set("colour"), ["red", "blue"], EYE[2:])
+    _decide(options)
+    return options
+
+
+def _decide(options: CatalogOptions) -> None:
+    with open_catalog(options, write=True) as catalog:
+        sets = ("category", "colour")
+        categorize(catalog, options.data_dir.parent / "c.parquet", sets=sets, write_back=True)
+
+
+def _warnings(options: CatalogOptions, caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
+    """What a search by a filter warns of."""
+    caplog.clear()
+    with caplog.at_level(logging.WARNING), open_catalog(options) as catalog:
+        find(catalog, SearchQuery(vector=None, filter_expression=text, limit=2))
+    return [record.getMessage() for record in caplog.records]
+
+
+def _status(options: CatalogOptions) -> str | None:
+    (row,) = catalog_status(options)
+    told: str | None = row["outdated_labels"]
+    return told
+
+
+def test_items_with_a_removed_label_are_told(
+    options: CatalogOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the removal, the status and each search that shows one, until they are decided again."""
+    assert _status(options) is None
+    with caplog.at_level(logging.WARNING):
+        remove_labels(options, ["l1"])
+    remedy = "zeroshelf categorize --to categories.parquet --write-back"
+    assert "2 items have a label that was removed or renamed since" in caplog.text
+    assert remedy in caplog.text
+    assert _status(options) == f"on 2 rows (category): {remedy} --catalog catalog"
+    (told,) = _warnings(options, caplog, 'label == "label 1"')
+    assert told.startswith("2 of the 2 items shown have a label that was removed")
+    assert _warnings(options, caplog, 'label == "label 0"') == []
+    _decide(options)
+    assert _status(options) is None
+    assert _warnings(options, caplog, 'label_id != ""') == []
+
+
+def test_removed_items_and_other_sets_are_told_apart(
+    options: CatalogOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A removed item's decision does not count, and the remedy names the set."""
+    remove_labels(options.of_set("colour"), ["red"])
+    colour = options.of_set("colour")
+    with open_catalog(colour) as catalog:
+        assert count_outdated_labels(catalog) == 2
+    remove_items(options, ["i0"])
+    with open_catalog(colour) as catalog:
+        assert count_outdated_labels(catalog) == 1
+    status = _status(options)
+    assert status is not None
+    assert "on 1 row (colour)" in status
+    assert "--sets colour" in status
+    (told,) = _warnings(options, caplog, 'attributes["colour"] == "red"')
+    assert told.startswith("1 of the 1 items shown has a label of the set 'colour'")
+    assert told.endswith("--write-back --sets colour")
+
+
+def test_a_renamed_label_is_told(options: CatalogOptions) -> None:
+    """A filter by the new name finds nothing before the next categorization."""
+    add_set(options, ["l0"], EYE[:1])
+    assert _status(options) == (
+        "on 2 rows (category): zeroshelf categorize --to categories.parquet --write-back "
+        "--catalog catalog"
+    )
