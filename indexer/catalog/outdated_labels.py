@@ -77,6 +77,7 @@ def warn_of_found(catalog: OpenCatalog, hits: Sequence[tuple[str, str, Mapping[s
     """
     for at_set in catalog.sets:
         name = at_set.folder.set_name
+        stored: list[tuple[str | None, str | None]]
         if name == CATEGORY:
             stored = [(label_id, label) for label_id, label, _ in hits]
         else:
