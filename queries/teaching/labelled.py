@@ -159,17 +159,37 @@ def _read_file(file: Path) -> dict[str, str]:
                     f"{str(file)!r} must have the columns item_id and label_id in its first line; "
                     f"it has: {', '.join(names) or 'none'}."
                 )
-            label_ids = {
-                restored(row["item_id"]): restored(row["label_id"] or "") for row in reader
-            }
+            rows = [
+                (restored(row["item_id"] or ""), restored(row["label_id"] or "")) for row in reader
+            ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{str(file)!r} can't be read: {error}.") from error
+    label_ids = dict(rows)
+    _report_repeated(rows, label_ids, file)
     if not any(label.strip() for label in label_ids.values()):
         raise UsageError(
             f"{str(file)!r} has no labelled items, so there is nothing to learn from: give each a "
             "row with its item_id and its label_id."
         )
     return label_ids
+
+
+def _report_repeated(
+    rows: Sequence[tuple[str, str]], label_ids: Mapping[str, str], file: Path
+) -> None:
+    """Warn of items with several rows, of which the last one counts."""
+    if len(rows) == len(label_ids):
+        return
+    overruled = sorted({item_id for item_id, label in rows if label_ids[item_id] != label})
+    such_as = f", such as {overruled[0]!r}" if overruled else ""
+    _log.warning(
+        "%d rows of %s are of an item that has a later row there, which counts. Items whose rows "
+        "have different labels: %d%s.",
+        len(rows) - len(label_ids),
+        file,
+        len(overruled),
+        such_as,
+    )
 
 
 def _report_missing(

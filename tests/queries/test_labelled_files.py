@@ -1,0 +1,34 @@
+"""Files of labelled items: what several rows of one item do."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from queries.teaching.labelled import _read_file
+
+
+def test_the_last_row_of_an_item_counts_and_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Repeated rows are counted, and items that contradict themselves are named."""
+    file = tmp_path / "labelled.csv"
+    file.write_text("item_id,label_id\ni1,mug\ni2,bowl\ni1,mug\ni2,mug\ni3,mug\n")
+    with caplog.at_level(logging.WARNING):
+        assert _read_file(file) == {"i1": "mug", "i2": "mug", "i3": "mug"}
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told == (
+        f"2 rows of {file} are of an item that has a later row there, which counts. Items whose "
+        "rows have different labels: 1, such as 'i2'."
+    )
+
+
+def test_rows_cut_short(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A row without its later cells is one without a label, or without an item."""
+    file = tmp_path / "labelled.csv"
+    file.write_text("label_id,item_id\nmug,i1\nbowl\n")
+    with caplog.at_level(logging.WARNING):
+        assert _read_file(file) == {"i1": "mug", "": "bowl"}
+    assert not caplog.records
