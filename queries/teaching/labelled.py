@@ -152,7 +152,11 @@ def _label_ids(
 def _read_file(file: Path) -> dict[str, str]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
+            first_line = stream.readline()
+            stream.seek(0)
+            # Spreadsheets write semicolons where the comma is the decimal mark.
+            delimiter = next((mark for mark in ",;\t" if mark in first_line), ",")
+            reader = csv.DictReader(stream, delimiter=delimiter)
             names = reader.fieldnames or []
             if not {"item_id", "label_id"} <= set(names):
                 raise UsageError(
@@ -183,10 +187,10 @@ def _report_repeated(
     overruled = sorted({item_id for item_id, label in rows if label_ids[item_id] != label})
     such_as = f", such as {overruled[0]!r}" if overruled else ""
     _log.warning(
-        "%d rows of %s are of an item that has a later row there, which counts. Items whose rows "
+        "%s: the last row of an item counts. Rows that a later one replaces: %d. Items whose rows "
         "have different labels: %d%s.",
-        len(rows) - len(label_ids),
         file,
+        len(rows) - len(label_ids),
         len(overruled),
         such_as,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def test_the_last_row_of_an_item_counts_and_is_told(
         assert _read_file(file) == {"i1": "mug", "i2": "mug", "i3": "mug"}
     (told,) = [record.getMessage() for record in caplog.records]
     assert told == (
-        f"2 rows of {file} are of an item that has a later row there, which counts. Items whose "
+        f"{file}: the last row of an item counts. Rows that a later one replaces: 2. Items whose "
         "rows have different labels: 1, such as 'i2'."
     )
 
@@ -32,3 +33,13 @@ def test_rows_cut_short(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Non
     with caplog.at_level(logging.WARNING):
         assert _read_file(file) == {"i1": "mug", "": "bowl"}
     assert not caplog.records
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_delimiters_of_spreadsheets(tmp_path: Path, delimiter: str) -> None:
+    """As they are saved in different countries, with the mark of UTF-8 at the start."""
+    file = tmp_path / "labelled.csv"
+    rows = [["item_id", "label_id"], ["i,1", "mug"], ["i;2", "bowl"]]
+    with file.open("w", encoding="utf-8-sig", newline="") as stream:
+        csv.writer(stream, delimiter=delimiter).writerows(rows)
+    assert _read_file(file) == {"i,1": "mug", "i;2": "bowl"}
