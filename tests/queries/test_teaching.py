@@ -425,7 +425,7 @@ def test_a_background_must_fit(options: CatalogOptions, tmp_path: Path) -> None:
     words = tmp_path / "words.txt"
     words.write_text("mug\ncup\n")
     np.save(tmp_path / "one.npy", np.ones((1, 16)))
-    with pytest.raises(TaxonomyError, match="there are 2 names"):
+    with pytest.raises(TaxonomyError, match="there are 2 background names"):
         save_background(options, words, vectors=tmp_path / "one.npy")
     np.save(tmp_path / "wide.npy", np.ones((2, 17)))
     with pytest.raises(TaxonomyError, match="width 17"):
