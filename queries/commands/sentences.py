@@ -81,6 +81,12 @@ def _of_held_out(report: CalibrateReport, set_name: str) -> Iterator[str]:
         f"label {moves} from {measured.log_loss_before:.3f} to {measured.log_loss:.3f}: by "
         f"{abs(change):.3f}, with a standard error of {measured.log_loss_deviation:.3f}."
     )
+    option = set_option(set_name)
+    if measured.is_worse:
+        yield (
+            "So these items made the scores worse. Give more of them, or go back to the "
+            f"uncalibrated scores with: zeroshelf labels calibrate --forget{option}"
+        )
     off = measured.off
     if measured.is_exact:
         yield (
@@ -95,7 +101,6 @@ def _of_held_out(report: CalibrateReport, set_name: str) -> Iterator[str]:
             f"Furthest off are the {off.items:,} items {off.name}: a score of "
             f"{off.mean_score:.0%} on the mean, and {off.accuracy:.0%} right."
         )
-    option = set_option(set_name)
     yield (
         "More labelled items can help where these were few, and examples of the labels concerned: "
         f"zeroshelf labels teach{option}. --target-precision needs no probabilities: it counts "

@@ -78,6 +78,11 @@ class HeldOut:
         """Whether all errors are such as exact probabilities could have, as far as items tell."""
         return self.error <= self.exact_error_high and self.off is None
 
+    @property
+    def is_worse(self) -> bool:
+        """Whether calibrating made scores worse by more than chance: two standard errors."""
+        return self.log_loss - self.log_loss_before > 2 * self.log_loss_deviation
+
 
 def held_out(
     predictor: Predictor,
