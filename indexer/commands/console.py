@@ -44,10 +44,8 @@ class RateColumn(ProgressColumn):
     """Items a second."""
 
     def render(self, task: Task) -> Text:
-        """The rate so far; nothing before there is one, and where all was done in one step."""
+        """The rate in the stage; nothing before there is one."""
         speed = task.finished_speed or task.speed
-        if not speed and task.completed and task.elapsed:
-            speed = task.completed / task.elapsed
         return Text(f"{speed:,.0f}/s" if speed else "", style="cyan")
 
 
@@ -92,6 +90,7 @@ def watched(stage: str, stop: threading.Event | None = None) -> Iterator[Watch]:
         TimeColumn(),
         console=people,
         transient=False,
+        speed_estimate_period=120,  # batches come in bursts: one of them would give no rate
     )
     task = bar.add_task(stage, total=None)
 
@@ -100,11 +99,14 @@ def watched(stage: str, stop: threading.Event | None = None) -> Iterator[Watch]:
         if steps is None:  # the bar keeps what the stage before has reached
             bar.update(task, description=name)
         else:
-            bar.update(task, description=name, total=steps, completed=0)
+            started = bar.tasks[0].start_time
+            bar.reset(task, description=name, total=steps)
+            bar.tasks[0].start_time = started  # the time is the whole job's, the rate the stage's
+            bar.advance(task, 0)  # the rate counts from here, not from the first batch's end
 
     def advance(steps: int) -> None:
         bar.start()
-        bar.update(task, advance=steps)
+        bar.advance(task, steps)
 
     try:
         yield Watch(begin=begin, advance=advance, stop=stop or threading.Event())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 
@@ -73,3 +74,31 @@ def test_a_bar_tells_how_far_it_came(capsys: pytest.CaptureFixture[str]) -> None
     assert captured.out == ""
     assert "Working" in captured.err
     assert "4/4" in captured.err
+
+
+def test_a_rate_counts_from_the_begin_of_its_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that arrives at once gives no rate of its own; the time is the whole job's."""
+    now = [100.0]
+    bars: list[console.Progress] = []
+
+    class Timed(console.Progress):
+        def __init__(self, *columns: Any, **options: Any) -> None:
+            super().__init__(*columns, **options, get_time=lambda: now[0])
+            bars.append(self)
+
+    monkeypatch.setattr(console, "Progress", Timed)
+    with console.watched("Ingesting") as watch:
+        watch.begin("Ingesting", 64)
+        now[0] += 16
+        for _ in range(32):
+            watch.advance(1)
+        (task,) = bars[0].tasks
+        assert console.RateColumn().render(task).plain == "2/s"
+        assert console.TimeColumn().render(task).plain == "0:00:16 left"
+        watch.advance(32)
+        watch.begin("Storing", 64)
+        assert console.TimeColumn().render(task).plain == "0:00:16 so far"
+        now[0] += 1
+        watch.advance(64)
+        assert console.RateColumn().render(task).plain == "64/s"
+        assert console.TimeColumn().render(task).plain == "in 0:00:17"
