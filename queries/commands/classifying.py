@@ -17,7 +17,7 @@ from indexer.commands.options import Output, Printed, SetName, option, with_comm
 from indexer.commands.reading import Reading, with_reading
 from indexer.core.errors import UsageError
 from indexer.core.exit_codes import ExitCode
-from indexer.core.label_sets import CATEGORY
+from indexer.core.label_sets import CATEGORY, set_option
 from indexer.core.object_options import ObjectOptions
 from queries.commands.object_results import classify_objects_here, show_labels
 from queries.commands.options import Partition, with_question, words
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     Answers = tuple[EmbeddedInputs, list[list[Prediction]], list[list[PartPrediction]]]
 
 app = typer.Typer()
+
+_UNCALIBRATED = "Scores are not calibrated, so how many accepted labels are right is not known"
 
 
 @app.command()
@@ -120,6 +122,7 @@ def classify(
         return
     answered: EmbeddedInputs | RemoteInputs
     parts: list[list[PartPrediction]] = []
+    uncalibrated = ""
     if remote is not None:
         if candidate_labels is not None or partition is not None:
             raise UsageError("--server goes without --candidate-labels and without --partition.")
@@ -128,6 +131,7 @@ def classify(
     elif candidate_labels is not None:
         embed = partial(_embed, queries=named_queries, reading=reading, titles=False)
         labels = words(candidate_labels)
+        uncalibrated = f"{_UNCALIBRATED}."
         answered, predicted, parts = _among_candidates(
             common, labels, question, template or (), embed
         )
@@ -135,9 +139,18 @@ def classify(
         titles = question.settings.title_share > 0
         embed = partial(_embed, queries=named_queries, reading=reading, titles=titles)
         where = common.of_set(set)
-        answered, predicted, parts = _by_catalog(where, item or (), partition, question, embed)
+        (answered, predicted, parts), calibrated = _by_catalog(
+            where, item or (), partition, question, embed
+        )
+        if not calibrated:
+            uncalibrated = (
+                f"{_UNCALIBRATED}: zeroshelf labels calibrate{set_option(set)} measures it on "
+                "labelled items."
+            )
     names = item or [query.name for query in named_queries]
     _show_predictions(names, answered, predicted, parts, output)
+    if uncalibrated and predicted and output == Output.TABLE:
+        console.say(uncalibrated)
     _exit(
         answered.errors,
         some=bool(answered.names),
@@ -189,8 +202,12 @@ def _by_catalog(
     partition: str | None,
     question: Question,
     embed: Callable[[Any], EmbeddedInputs],
-) -> Answers:
-    """By a catalog's labels; of its stored items, or of what ``embed`` gives."""
+) -> tuple[Answers, bool]:
+    """By a catalog's labels; of its stored items, or of what ``embed`` gives.
+
+    Returns:
+        The answers, and whether their scores are calibrated.
+    """
     from indexer.catalog.opening import open_catalog
     from queries.classify import Classifier
     from queries.inputs.stored import stored_items
@@ -204,7 +221,9 @@ def _by_catalog(
         def label(vectors: FloatArray, titles: FloatArray | None) -> list[list[Prediction]]:
             return classifier.classify(vectors, titles=titles)
 
-        return queries, queries.decide(label, question.view_pooling), queries.decide_parts(label)
+        decided = queries.decide(label, question.view_pooling)
+        calibrated = classifier.predictor.scorer.calibrated
+        return (queries, decided, queries.decide_parts(label)), calibrated
 
 
 def _exit(

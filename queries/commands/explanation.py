@@ -75,9 +75,12 @@ def explain(
     from indexer.catalog.opening import open_catalog
     from queries.explanation import subjects
     from queries.explanation.explain import explain as reasons
+    from queries.inputs.query import refuse_absent
     from queries.pages.explain import explain_page
     from queries.pages.parts import Pictures
 
+    if input is not None and not text:
+        refuse_absent([input])  # before a model is loaded for nothing
     decoder = reading.decoder()
     with (
         reading.fetcher() as fetcher,

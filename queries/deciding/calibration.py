@@ -40,9 +40,10 @@ RIGHT_OF_ACCEPTED = {
 set and model, of items that have one of the labels (``benchmarks.quality --part trust``)."""
 
 UNCALIBRATED = (
-    f"Uncalibrated: of items accepted from a score of {MIN_SCORE:g} on, about "
-    f"{sum(RIGHT_OF_ACCEPTED.values()) / len(RIGHT_OF_ACCEPTED):.0%} were right on our "
-    f"{len(RIGHT_OF_ACCEPTED)} pairs of a data set and a model, from "
+    "Uncalibrated: how many accepted labels are right is not known. On "
+    f"{len(RIGHT_OF_ACCEPTED)} measured pairs of a data set and a model, about "
+    f"{sum(RIGHT_OF_ACCEPTED.values()) / len(RIGHT_OF_ACCEPTED):.0%} of those with a score of "
+    f"{MIN_SCORE:g} or more were right, from "
     f"{min(RIGHT_OF_ACCEPTED.values()):.0%} to {max(RIGHT_OF_ACCEPTED.values()):.0%}"
 )
 """What the status accepted is worth where no labelled item says it."""

@@ -72,7 +72,7 @@ def queries_of(
             query = Query(name=shown, title=name) if text else Query(name=shown, source=name)
             queries.append(query)
     if not text:
-        _refuse_absent(inputs)
+        refuse_absent(inputs)
     if not titles:
         return queries
     if text or len(queries) != len(inputs):
@@ -85,15 +85,20 @@ def queries_of(
     return [replace(query, title=title) for query, title in zip(queries, titles, strict=True)]
 
 
-def _refuse_absent(inputs: Sequence[str]) -> None:
+def refuse_absent(inputs: Sequence[str]) -> None:
     """Refuse files none of which is there; some missing ones among others are failed inputs.
+
+    An id of an item or a text is often given in their place, so the error offers both options.
 
     Raises:
         SourceError: as said.
     """
     if inputs and not any(is_remote(name) or Path(name).exists() for name in inputs):
         others = f", and none of the {len(inputs) - 1:,} others is there" if inputs[1:] else ""
-        raise SourceError(f"{inputs[0]}: no such file{others}; check the path")
+        raise SourceError(
+            f"{inputs[0]}: no such file{others}; check the path. A stored item is given with "
+            "--item ID, a text with --text."
+        )
 
 
 def is_table(name: str) -> bool:

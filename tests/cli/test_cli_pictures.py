@@ -50,7 +50,12 @@ def test_classify_in_every_format(drawn: Shell) -> None:
     table = drawn("classify", *inputs, *options, "csv").stdout
     rows = list(csv.DictReader(io.StringIO(table, newline="")))
     assert [row["label"] for row in rows] == [one["label"] for best in found for one in best]
-    assert found[0][0]["label"] in drawn("classify", *inputs, *options, "table").stdout
+    told = drawn("classify", *inputs, *options, "table")
+    assert found[0][0]["label"] in told.stdout
+    assert (
+        told.stderr.count("not calibrated") == told.stderr.count("zeroshelf labels calibrate") == 1
+    )
+    assert "calibrat" not in drawn("classify", *inputs, *options, "json").stderr
 
 
 def test_classify_reads_paths_from_stdin_and_skips_bad_ones(drawn: Shell) -> None:

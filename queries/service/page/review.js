@@ -109,7 +109,7 @@ export function show(view, { onCount, query }) {
       element("progress", { max: Math.max(1, reviewed + total), value: reviewed, "aria-label": "Labels that were looked at" }),
       element("p", {}, element("strong", {}, `${many(reviewed)} of ${many(reviewed + total)}`), " looked at. ",
         total ? element("span", {}, "About ", element("strong", {}, about), ` of the other ${many(total)} are wrong (`,
-          element("span", { className: "number" }, percent(wrong / total)), "), by their scores.") : ""),
+          element("span", { className: "number" }, percent(wrong / total)), "), by their scores", calibrated ? "." : ", which are not calibrated.") : ""),
       element("details", { open: details?.open ?? false }, element("summary", {}, "How is this computed?"),
         element("p", { className: "small dim" }, "A label with the probability p is wrong with 1 − p. The sum of that over all labels of your choice that nobody "
           + `has looked at is the number of errors to expect in them: ${wrong.toFixed(2)} among ${many(total)}, of which ${many(doubtful)} are not accepted. `,

@@ -94,6 +94,9 @@ def test_a_dropped_picture_is_labelled(page: Page, address: str, drawn: Path) ->
     result = page.get_by_role("article", name="mug-red.png")
     expect(result.locator(".bars li").first).to_contain_text("mug")
     expect(result).to_contain_text("Cosine to the label")
+    drop(page, ".drop", drawn / "mug-red.png")
+    expect(page.get_by_role("article")).to_have_count(2)
+    expect(page.get_by_text("Scores are not calibrated")).to_have_count(1)
 
 
 def test_texts_are_labelled(page: Page, address: str) -> None:
