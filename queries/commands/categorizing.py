@@ -16,7 +16,6 @@ from indexer.commands.options import Output, Printed, option, with_common
 from indexer.core.label_sets import CATEGORY, set_option
 from queries.commands.options import Filter, Partition, with_question, words
 from queries.commands.outcome import ToTable
-from queries.deciding.calibration import UNCALIBRATED
 from queries.deciding.question import Question, ViewPooling
 
 if TYPE_CHECKING:
@@ -156,6 +155,8 @@ def _adapted(report: CategorizeReport) -> str:
 
 def _accepted(report: CategorizeReport) -> str:
     """How many labels are accepted, and what that is worth."""
+    from queries.deciding.calibration import UNCALIBRATED
+
     count = f"{report.accepted:,} of {report.items:,}"
     if report.calibration.calibrated or report.by_pixels:
         return count

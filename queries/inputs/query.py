@@ -94,7 +94,7 @@ def refuse_absent(inputs: Sequence[str]) -> None:
         SourceError: as said.
     """
     if inputs and not any(is_remote(name) or Path(name).exists() for name in inputs):
-        others = f", and none of the {len(inputs) - 1:,} others is there" if inputs[1:] else ""
+        others = ", nor is any of the others there" if inputs[1:] else ""
         raise SourceError(
             f"{inputs[0]}: no such file{others}; check the path. A stored item is given with "
             "--item ID, a text with --text."

@@ -52,7 +52,7 @@ def test_a_failed_input_prints_no_empty_table(shell: Shell) -> None:
         assert done.stderr.count("broken.jpg") == 1
     missing = shell("classify", "nope.jpg", "neither.jpg", *CANDIDATES, code=2)
     assert missing.stdout == ""
-    assert "nope.jpg: no such file, and none of the 1 others is there" in missing.stderr
+    assert "nope.jpg: no such file, nor is any of the others there" in missing.stderr
     assert "--item ID" in missing.stderr
     Image.new("RGB", (64, 64), "red").save(shell.folder / "good.png")
     mixed = shell("classify", "nope.jpg", "broken.jpg", "good.png", *CANDIDATES)

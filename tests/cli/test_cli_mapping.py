@@ -206,7 +206,7 @@ def test_a_migration_loses_nothing_and_goes_on_after_a_kill(
 
     with monkeypatch.context() as patch:
         patch.setattr(migration, "replace_durably", killed)
-        shell(*arguments, code=1)
+        shell(*arguments, code=130)
     other = shell("labels", "migrate", "taxonomy.yaml", "--mapping", "m.csv", code=1).stderr
     assert "zeroshelf labels migrate new.yaml --mapping m.csv" in other
     for command in (["labels", "teach", "taught.csv"], ["categorize", "--to", "now.csv"]):

@@ -81,12 +81,15 @@ def test_a_text_that_ends_like_a_table_is_a_text() -> None:
     assert found == Query(name="prices.csv", title="prices.csv")
 
 
-def test_titles_are_for_all_pictures_or_for_none() -> None:
+def test_titles_are_for_all_pictures_or_for_none(tmp_path: Path) -> None:
     """In the order of the pictures; another number is refused."""
-    found = queries_of(["a.png", "b.png"], titles=["mug", ""])
+    pictures = [str(tmp_path / "a.png"), str(tmp_path / "b.png")]
+    for picture in pictures:
+        Path(picture).touch()
+    found = queries_of(pictures, titles=["mug", ""])
     assert [one.title for one in found] == ["mug", ""]
     with pytest.raises(UsageError, match="1 titles for 2 pictures"):
-        queries_of(["a.png", "b.png"], titles=["mug"])
+        queries_of(pictures, titles=["mug"])
     with pytest.raises(UsageError, match="--title is for pictures"):
         queries_of(["a mug"], text=True, titles=["mug"])
 
