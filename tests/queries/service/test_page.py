@@ -280,8 +280,9 @@ def categorize_again(page: Page, address: str) -> None:
         page.get_by_role("button", name="Download the table").first.click()
     assert download.value.suggested_filename == "categorize.parquet"
     table = page.get_by_role("button", name="Download the table").element_handle()
+    jobs = page.locator(".result").count()  # a map that another test laid out is one, too
     page.get_by_role("button", name="Categorize").click()
-    expect(page.locator(".result")).to_have_count(2)
+    expect(page.locator(".result")).to_have_count(jobs + 1)
     expect(page.locator(".result").first).to_contain_text("done")
     assert table.evaluate("(button) => button.isConnected"), "the focus on it would be lost"
     assert_accessible(page)  # with two jobs of one kind
