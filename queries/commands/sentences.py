@@ -88,11 +88,12 @@ def _of_held_out(report: CalibrateReport, set_name: str) -> Iterator[str]:
             f"uncalibrated scores with: zeroshelf labels calibrate --forget{option}"
         )
     off = measured.off
-    if measured.is_exact:
+    if measured.is_exact and not measured.is_worse:
         yield (
             "So no error beyond chance is found: scores are probabilities as far as "
             f"{report.items:,} items can tell. More items would tell more."
         )
+    if measured.is_exact:
         return
     which = "their error" if measured.error > measured.exact_error_high else "that of some items"
     yield f"Scores are not probabilities yet: {which} is more than chance."

@@ -141,9 +141,7 @@ class Cleaning(Opened):
             UsageError: not exactly one of truth and file, no such column, or no item to learn
                 from.
         """
-        if (truth is None) == (file is None):
-            raise UsageError("teach takes exactly one of truth and file.")
-        path = None if file is None else Path(file)
+        path = _labelled_file("teach", truth, file)
         with self._opened(set_name, write=True) as catalog:
             report = teach_labels(catalog, truth=truth, file=path, unknown=unknown)
         title = f"Taught catalog {self.options.catalog}"
@@ -177,9 +175,7 @@ class Cleaning(Opened):
             UsageError: not exactly one of truth and file, no such column, or too few items that
                 the labels were not taught by.
         """
-        if (truth is None) == (file is None):
-            raise UsageError("calibrate takes exactly one of truth and file.")
-        path = None if file is None else Path(file)
+        path = _labelled_file("calibrate", truth, file)
         settings = Settings(target_precision=target_precision)
         with self._opened(set_name, write=True) as catalog:
             report = calibrate_scores(
@@ -213,3 +209,14 @@ def _of_items(catalog: OpenCatalog, table: pa.Table, title: str, shown: tuple[st
     """A frame of a table with a row an item, with the pictures of the first ones."""
     item_ids = table.slice(0, SHOWN_ROWS).column("item_id").to_pylist()
     return Frame(table=table, title=title, shown=shown, sources=sources_of(catalog, item_ids))
+
+
+def _labelled_file(method: str, truth: str | None, file: str | Path | None) -> Path | None:
+    """The file of labelled items; None where they are in the items' metadata.
+
+    Raises:
+        UsageError: not exactly one of truth and file.
+    """
+    if (truth is None) == (file is None):
+        raise UsageError(f"{method} takes exactly one of truth and file.")
+    return None if file is None else Path(file)

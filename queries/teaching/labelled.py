@@ -208,7 +208,12 @@ def _report_missing(
         )
     if missing:
         _log.warning(
-            "%d items of %s are not in the catalog, such as %r.", len(missing), file, min(missing)
+            "%d item%s of %s %s not in the catalog, such as %r.",
+            len(missing),
+            "" if len(missing) == 1 else "s",
+            file,
+            "is" if len(missing) == 1 else "are",
+            min(missing),
         )
 
 

@@ -300,6 +300,7 @@ def test_scores_are_called_probabilities_only_where_nothing_is_off(
         assert "as far as" not in told(measured)
     worse = replace(fine, log_loss=0.6, log_loss_before=0.5, log_loss_deviation=0.04)
     assert "labels calibrate --forget" in told(worse)
+    assert "probabilities as far as" not in told(worse)
     assert "--forget" not in told(replace(worse, log_loss_deviation=0.06))
     assert "31 items without a title: a score of 90% on the mean, and 40% right" in told(
         replace(fine, off=off)
