@@ -26,8 +26,6 @@ address in it. Adapters translate the errors of the libraries they wrap with
 
 from __future__ import annotations
 
-from pathlib import PurePath
-
 from indexer.core.credentials import without_credentials
 from indexer.core.exit_codes import ExitCode
 from indexer.core.reasons import Reason
@@ -137,17 +135,3 @@ class ItemError(ZeroshelfError):
 def first_line(error: Exception) -> str:
     """What a library's error says first, without a full stop, or else its type's name."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-
-
-def refuse_single_texts(**lists: object) -> None:
-    """Refuse a text where a list of them is meant: its letters would be taken one by one.
-
-    Args:
-        lists: arguments by their names.
-
-    Raises:
-        UsageError: one is a text, bytes or a path.
-    """
-    for name, values in lists.items():
-        if isinstance(values, str | bytes | PurePath):
-            raise UsageError(f"{name} is a list: give [{values!r:.60}].")

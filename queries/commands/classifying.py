@@ -122,16 +122,17 @@ def classify(
         return
     answered: EmbeddedInputs | RemoteInputs
     parts: list[list[PartPrediction]] = []
-    uncalibrated = ""
+    remedy = f": zeroshelf labels calibrate{set_option(set)} measures it on labelled items"
     if remote is not None:
         if candidate_labels is not None or partition is not None:
             raise UsageError("--server goes without --candidate-labels and without --partition.")
         set_question = replace(question, set_name=set)
         answered, predicted = classify_remotely(remote, named_queries, item or (), set_question)
+        calibrated = answered.calibrated
     elif candidate_labels is not None:
         embed = partial(_embed, queries=named_queries, reading=reading, titles=False)
         labels = words(candidate_labels)
-        uncalibrated = f"{_UNCALIBRATED}."
+        calibrated, remedy = False, ""
         answered, predicted, parts = _among_candidates(
             common, labels, question, template or (), embed
         )
@@ -142,15 +143,10 @@ def classify(
         (answered, predicted, parts), calibrated = _by_catalog(
             where, item or (), partition, question, embed
         )
-        if not calibrated:
-            uncalibrated = (
-                f"{_UNCALIBRATED}: zeroshelf labels calibrate{set_option(set)} measures it on "
-                "labelled items."
-            )
     names = item or [query.name for query in named_queries]
     _show_predictions(names, answered, predicted, parts, output)
-    if uncalibrated and predicted and output == Output.TABLE:
-        console.say(uncalibrated)
+    if not calibrated and predicted and output == Output.TABLE:
+        console.say(f"{_UNCALIBRATED}{remedy}.")
     _exit(
         answered.errors,
         some=bool(answered.names),

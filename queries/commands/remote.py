@@ -73,10 +73,15 @@ with_remote = with_options("remote", _remote)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteInputs:
-    """The inputs that a service took, and what went wrong with others, by place."""
+    """The inputs that a service took, what went wrong with others, by place, and what scores are.
+
+    Attributes:
+        calibrated: whether the service's scores are calibrated on labelled items.
+    """
 
     names: tuple[str, ...]
     errors: dict[int, str]
+    calibrated: bool = True
 
 
 def classify_remotely(
@@ -92,6 +97,8 @@ def classify_remotely(
         UsageError: an input is of a kind that is not sent.
         ServiceError, StoreUnavailableError: the service refuses, or does not answer.
     """
+    from queries.service.client.results import Classification
+
     for query in queries:
         if query.problem or query.further or "://" in query.source:
             raise UsageError(
@@ -106,7 +113,7 @@ def classify_remotely(
     sent = [query for place, query in enumerate(queries) if place not in missing]
     pictures = [Path(query.source) for query in sent if query.source]
     titles = [query.title for query in sent if query.source]
-    answers: list[list[Prediction]] = []
+    answers = Classification(results=(), errors={}, calibrated=True)
     if sent or items:
         with remote.client() as client:
             answers = client.classify(
@@ -118,14 +125,10 @@ def classify_remotely(
             )
     names = [*items] or [query.name for query in queries]
     places = [place for place in range(len(names)) if place not in missing]
-    refused = {
-        place: "the service could not use it"
-        for place, answer in zip(places, answers, strict=True)
-        if not answer
-    }
-    errors = missing | refused
+    errors = missing | {places[place]: error for place, error in answers.errors.items()}
     used = tuple(name for place, name in enumerate(names) if place not in errors)
-    return RemoteInputs(names=used, errors=errors), [answer for answer in answers if answer]
+    inputs = RemoteInputs(names=used, errors=errors, calibrated=answers.calibrated)
+    return inputs, [answer for place, answer in enumerate(answers) if place not in answers.errors]
 
 
 def classify_objects_remotely(

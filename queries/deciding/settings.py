@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from indexer.core.errors import UsageError
+from indexer.core.given_values import refuse_beyond
 
 TEXT_WEIGHT = 0.4
 """Share of titles where none is asked for: the best mean top-1 in steps of 0.1 on the sample
@@ -38,11 +39,15 @@ class Settings:
     text_weight: float | None = None
 
     def check(self) -> None:
-        """Refuse options that exclude each other.
+        """Refuse options that exclude each other, and numbers out of their range.
 
         Raises:
-            UsageError: says which options exclude each other.
+            UsageError: says which.
         """
+        shares = {"back_off": self.back_off, "min_score": self.min_score}
+        refuse_beyond(0, 1, **shares, text_weight=self.text_weight)
+        refuse_beyond(0.5, 0.999, target_precision=self.target_precision, coverage=self.coverage)
+        refuse_beyond(1, 100, level=self.level)
         if self.min_score is not None and self.target_precision is not None:
             raise UsageError("give either --min-score or --target-precision, not both.")
         tree = self.level is not None or self.back_off is not None

@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
 
 from indexer.catalog.opening import CatalogOptions
 from indexer.core.errors import UsageError
+from indexer.core.given_values import is_missing
 from indexer.core.protocols import Encoder
 from indexer.core.records import DoubleArray, FloatArray, Label
 from indexer.core.vectors import normalise
@@ -35,8 +36,9 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     ``fit(labels)`` needs names only. ``fit(X, y)`` learns from examples, as far as
     cross-validation says that they help; the names in ``y`` count too where there is a
-    model. Inputs ``X`` are paths, URLs, pictures of Pillow, uint8 arrays (height, width, 3),
-    texts, or vectors (n, d), which are scaled to length 1; or a table (a data frame, an
+    model. Inputs ``X`` are paths, URLs, encoded pictures (bytes), pictures of Pillow, uint8 arrays
+    (height, width, 3), texts, or vectors (n, d), which are scaled to length 1, as a list or a
+    column of a data frame; or a table (a data frame, an
     Arrow table, a mapping of columns) with a column of pictures and, if there is one, of
     titles. A title counts as in ``queries.deciding.fusion``, weighed by the pairs of the
     catalog, or those of ``fit(X, y)``; without any by the input's own scores.
@@ -103,6 +105,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             raise UsageError(f"input_kind {self.input_kind!r}: one of {', '.join(reading.KINDS)}.")
         if not 0 <= self._weight <= 1:
             raise UsageError(f"text_weight {self.text_weight!r}: give a share from 0 to 1.")
+        X = reading.listed(X)  # noqa: N806
         if y is None and reading.are_vectors(X, "auto") and not _holds_labels(X):
             raise ValueError(
                 "This ZeroShotClassifier estimator requires y to be passed, but the target y is "
@@ -250,7 +253,9 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     def _vectors(self, inputs: Any, *, reset: bool) -> tuple[FloatArray, FloatArray | None]:
         """Vectors (n, d), and those of titles, zeros where there is none; None without any."""
-        inputs, titles = reading.columns_of(inputs, self.image_column, self.text_column)
+        inputs, titles = reading.columns_of(
+            reading.listed(inputs), self.image_column, self.text_column
+        )
         vectors = self._embedded(inputs, reset=reset)
         if not self._weight or not any(titles):
             return vectors, None
@@ -296,6 +301,14 @@ def _holds_labels(labels: Any) -> bool:
 
 
 def _check_targets(y: Any) -> npt.NDArray[Any]:
+    y = reading.listed(y, "y")
+    entries = y if isinstance(y, list | tuple | np.ndarray) else ()
+    missing = [place for place, value in enumerate(entries) if is_missing(value)]
+    if missing:
+        raise ValueError(
+            f"Input y contains NaN or None: {len(missing)} of {len(y)}, the first at place "
+            f"{missing[0]}. Leave these items out."
+        )
     flat = column_or_1d(y, warn=True)
     check_classification_targets(flat)
     return np.asarray(flat)

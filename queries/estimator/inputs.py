@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set, ValuesView
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from indexer.catalog.item_vectors import mean_vectors
 from indexer.core.errors import UsageError
+from indexer.core.given_values import is_missing, refuse_single, values_of
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.records import FloatArray
 from indexer.sources import Fetcher
@@ -31,8 +32,29 @@ def are_vectors(inputs: Any, kind: str) -> bool:
         return True
     if isinstance(inputs, np.ndarray) and inputs.dtype != object:
         return inputs.ndim < 4 and inputs.dtype.kind not in "US"
-    sample = next(iter(inputs), None)
-    return not (isinstance(sample, str | Path) or _is_picture(sample) or _has_several(sample))
+    sample = next((value for value in inputs if not is_missing(value)), None)
+    return not (sample is None or _is_readable(sample) or _has_several(sample))
+
+
+def listed(inputs: Any, name: str = "X") -> Any:
+    """A column of a data frame, or what is gone through once, as a list; others as they are.
+
+    Args:
+        name: of the argument, for messages.
+
+    Raises:
+        UsageError: there is one input, not in a list.
+    """
+    is_pixels = isinstance(inputs, np.ndarray) and inputs.ndim == 3 and inputs.dtype == np.uint8
+    if is_pixels or hasattr(inputs, "convert"):
+        raise UsageError(f"{name} is a list: give [picture].")
+    if isinstance(inputs, str | bytes | Path):
+        refuse_single(name, inputs)
+    is_column = len(getattr(inputs, "shape", ())) == 1 and not isinstance(inputs, np.ndarray)
+    is_arrow = hasattr(inputs, "to_pylist") and not hasattr(inputs, "column_names")
+    if is_column or is_arrow or isinstance(inputs, Iterator | Set | ValuesView):
+        return values_of(inputs)
+    return inputs
 
 
 def columns_of(inputs: Any, image_column: str, text_column: str) -> tuple[Any, list[str]]:
@@ -46,22 +68,30 @@ def columns_of(inputs: Any, image_column: str, text_column: str) -> tuple[Any, l
         text_column: of the titles; it may be missing.
 
     Raises:
-        UsageError: a table has titles and no such pictures.
+        UsageError: a table has titles or other texts and no such pictures, or a mapping's columns
+            are of several lengths.
     """
     columns: Iterable[Any] = inputs if isinstance(inputs, Mapping) else ()
     # Those of an Arrow table are values; it calls their names by the second.
     for attribute in ("columns", "column_names"):
         columns = getattr(inputs, attribute, columns)
     names = [name for name in columns if isinstance(name, str)]
-    if not names or not {image_column, text_column} & set(names):
+    has_texts = any(_holds_text(inputs[name]) for name in names)
+    if not names or not (has_texts or {image_column, text_column} & set(names)):
         return inputs, []
     if image_column not in names:
         raise UsageError(
             f"the table has no column {image_column!r}: name the one of its pictures with "
             f"image_column. It has: {', '.join(map(repr, names))}."
         )
+    pictures = _values(inputs[image_column])
     titles = _values(inputs[text_column]) if text_column in names else []
-    return _values(inputs[image_column]), [_title(title) for title in titles]
+    if titles and len(titles) != len(pictures):
+        raise UsageError(
+            f"{len(titles)} values of {text_column!r} for {len(pictures)} of {image_column!r}: "
+            "give one for each."
+        )
+    return pictures, [_title(title) for title in titles]
 
 
 def embed_titles(titles: Sequence[str], encoder: Encoder) -> FloatArray:
@@ -76,18 +106,19 @@ def embed(inputs: Iterable[Any], encoder: Encoder, kind: str) -> FloatArray:
     """float32 (n, d), rows of length 1, of pictures or texts.
 
     Args:
-        inputs: strings (texts, paths or URLs), paths, pictures of Pillow, or uint8 arrays
-            (height, width, 3); a list or tuple of these is one input of several pictures, with
-            the normalised mean of their vectors.
+        inputs: strings (texts, paths or URLs), paths, encoded pictures (bytes), pictures of
+            Pillow, or uint8 arrays (height, width, 3); a list or tuple of these is one input of
+            several pictures, with the normalised mean of their vectors.
         kind: one of ``KINDS``; ``auto`` takes strings for pictures where one is a URL or the
             path of a file, or ends as the name of a picture does.
 
     Raises:
-        UsageError: an array that is no picture, a path where there is no file, or an input
-            without any picture.
+        UsageError: no inputs, one that is missing or an empty text, an array that is no picture,
+            a path where there is no file, or an input without any picture.
         ItemError: a picture that can't be read.
     """
     items = list(inputs)
+    _refuse_missing(items, "input")
     if kind == "text" or (kind == "auto" and _are_texts(items)):
         return encoder.embed_texts([str(item) for item in items])
     views = [_pictures_of(item, place) for place, item in enumerate(items)]
@@ -116,20 +147,19 @@ def names_of(labels: Sequence[Any]) -> list[str]:
     """Labels as their names.
 
     Raises:
-        UsageError: two labels have one name, or there are none.
+        UsageError: two labels have one name, one has none, or there are none.
     """
+    _refuse_missing(labels, "label")
     names = [str(getattr(label, "name", label)) for label in labels]
     repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated or not names:
-        raise UsageError(
-            f"labels need names of their own: {repeated[0]!r} stands twice."
-            if repeated
-            else "there are no labels: give one name or more."
-        )
+    if repeated:
+        raise UsageError(f"labels need names of their own: {repeated[0]!r} stands twice.")
     return names
 
 
 def _pixels(picture: Any, decoder: Decoder, fetcher: Fetcher) -> Pixels:
+    if isinstance(picture, bytes):
+        return decoder.decode(picture, "a picture given as bytes")
     if isinstance(picture, str | Path):
         return decoder.decode(fetcher.read(str(picture)), str(picture))
     pixels = np.asarray(picture.convert("RGB") if hasattr(picture, "convert") else picture)
@@ -145,10 +175,31 @@ def _values(column: Any) -> list[Any]:
     """The values of a column of pandas, Arrow or numpy."""
     if isinstance(column, np.ndarray) and column.ndim > 1:  # its rows are pictures or vectors
         return list(column)
-    for method in ("to_pylist", "tolist"):
-        if hasattr(column, method):
-            return list(getattr(column, method)())
-    return list(column)
+    return values_of(column)
+
+
+def _holds_text(column: Any) -> bool:
+    """Whether the first value of a table's column is a text or a path."""
+    if getattr(column, "ndim", 1) != 1:  # a frame of columns of one name, or a stack of pictures
+        return False
+    return any(isinstance(value, str | bytes | Path) for value in _values(column[:1]))
+
+
+def _refuse_missing(inputs: Sequence[Any], noun: str) -> None:
+    """Refuse inputs or labels of which one is None, NaN or an empty text, or none at all."""
+    if not inputs:
+        raise UsageError(f"there are no {noun}s: give one or more.")
+    unusable = [
+        place
+        for place, value in enumerate(inputs)
+        if is_missing(value) or (isinstance(value, str) and not value.strip())
+    ]
+    if unusable:
+        place = unusable[0]
+        raise UsageError(
+            f"{noun} {place} is {inputs[place]!r} ({len(unusable)} of {len(inputs)} are missing or "
+            f"empty): leave such {noun}s out."
+        )
 
 
 def _title(value: Any) -> str:
@@ -160,7 +211,7 @@ def _has_several(value: Any) -> bool:
     """Whether an input is a list of pictures."""
     if not isinstance(value, list | tuple):
         return False
-    return any(isinstance(element, str | Path) or _is_picture(element) for element in value)
+    return any(_is_readable(element) for element in value)
 
 
 def _pictures_of(value: Any, place: int) -> list[Any]:
@@ -174,15 +225,20 @@ def _pictures_of(value: Any, place: int) -> list[Any]:
     pictures = [
         element
         for element in value
-        if not (element is None or element == "" or isinstance(element, float))
+        if not (is_missing(element) or (isinstance(element, str) and not element))
     ]
     if not pictures:
         raise UsageError(f"input {place} has no picture: leave it out, or give it one.")
     return pictures
 
 
+def _is_readable(value: Any) -> bool:
+    """Whether a value is a text, a file or a picture, and no row of numbers."""
+    return isinstance(value, str | bytes | Path) or _is_picture(value)
+
+
 def _is_picture(value: Any) -> bool:
-    return hasattr(value, "convert") or (isinstance(value, np.ndarray) and value.ndim == 3)
+    return hasattr(value, "convert") or (isinstance(value, np.ndarray) and value.ndim >= 2)
 
 
 def _are_texts(inputs: Sequence[Any]) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from indexer.core.errors import UsageError, refuse_single_texts
+from indexer.core.errors import UsageError
+from indexer.core.given_values import refuse_beyond, texts_of
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import FloatArray
 from indexer.sources import Fetcher
@@ -19,8 +20,10 @@ from queries.classify import Classifier
 from queries.deciding.question import Question
 from queries.explanation import subjects
 from queries.explanation.explain import explain as reasons
-from queries.explanation.explanation import Explanation
-from queries.frames.frame import SHOWN_ROWS, Frame
+from queries.explanation.explanation import Explanation, Prompt, ViewSays
+from queries.explanation.heat_maps import Word
+from queries.explanation.neighbours import Neighbour
+from queries.frames.frame import SHOWN_ROWS, Frame, columns_of
 from queries.frames.given import GivenFiles, as_files
 from queries.frames.opened import Opened, sources_of
 from queries.inputs.embedded import EmbeddedInputs
@@ -46,6 +49,7 @@ _HIT_TYPES = {
     "place": pa.string(),
     "metadata_json": pa.string(),
 }
+_LISTS = {"without", "categories", "item_ids"}
 _HITS_SHOWN = ("title", "item_id", "label", "score", "similarity")
 
 _PREDICTION_TYPES = {
@@ -63,17 +67,20 @@ _PREDICTION_TYPES = {
 }
 _PREDICTIONS_SHOWN = ("input", "path", "score", "status")
 
-_EXPLAINED: dict[str, Callable[[Explanation], list[dict[str, Any]]]] = {
-    "labels": lambda explanation: list(map(asdict, explanation.predictions)),
-    "prompts": lambda explanation: [
-        {"label": contender.leaf or contender.label, **asdict(prompt)}
-        for contender in (explanation.winner, explanation.runner_up)
-        if contender is not None
-        for prompt in contender.prompts
-    ],
-    "neighbours": lambda explanation: list(map(asdict, explanation.neighbours)),
-    "words": lambda explanation: list(map(asdict, explanation.words)),
-    "parts": lambda explanation: list(map(asdict, explanation.views)),
+_EXPLAINED: dict[str, tuple[type, Callable[[Explanation], list[dict[str, Any]]]]] = {
+    "labels": (Prediction, lambda explanation: list(map(asdict, explanation.predictions))),
+    "prompts": (
+        Prompt,
+        lambda explanation: [
+            {"label": contender.leaf or contender.label, **asdict(prompt)}
+            for contender in (explanation.winner, explanation.runner_up)
+            if contender is not None
+            for prompt in contender.prompts
+        ],
+    ),
+    "neighbours": (Neighbour, lambda explanation: list(map(asdict, explanation.neighbours))),
+    "words": (Word, lambda explanation: list(map(asdict, explanation.words))),
+    "parts": (ViewSays, lambda explanation: list(map(asdict, explanation.views))),
 }
 
 
@@ -94,8 +101,9 @@ class Asking(Opened):
         Args:
             inputs: paths, URLs or tables of them; encoded contents (bytes); pictures of Pillow;
                 arrays, uint8 (height, width, 3), RGB.
+            texts: a list or a column of a data frame, as ``item_ids`` and ``titles``.
             titles: what is said of each of ``inputs``, in their order; none at all, or one for
-                each.
+                each, where an empty text, None or NaN is no title.
             question: how many labels, which, and how they decide.
 
         Returns:
@@ -106,9 +114,10 @@ class Asking(Opened):
             CatalogError: no labels, or no such catalog.
             UsageError: nothing to label, an input is of another kind, or titles do not fit.
         """
+        texts, item_ids = texts_of("texts", texts), texts_of("item_ids", item_ids)
+        titles = texts_of("titles", titles, blank_missing=True)
         if not inputs and not texts and not item_ids:
             raise UsageError("there is nothing to label: give inputs, texts or item_ids.")
-        refuse_single_texts(texts=texts, item_ids=item_ids, titles=titles)
         rows: list[dict[str, Any]] = []
         sources: list[str | bytes] = []
         with Fetcher() as fetcher, as_files(inputs) as files, self._opened(set_name) as catalog:
@@ -187,16 +196,18 @@ class Asking(Opened):
                     catalog, files.paths[0], title=title, decoder=ContentDecoder(), fetcher=fetcher
                 )
             explanation = reasons(catalog, subject, question, heat_map="none")
-        rows = _EXPLAINED[figures](explanation)
+        kind, rows_of = _EXPLAINED[figures]
+        rows = rows_of(explanation)
+        columns = list(rows[0] if rows else columns_of(kind))
         for row in rows:
             row |= {name: files.named(row[name]) for name in ("part_id", "source") if name in row}
-        notes = "".join(f"; {note}" for note in explanation.notes)
+        notes = "".join(f"; {note.rstrip('.')}" for note in explanation.notes)
         return Frame.of_rows(
             rows,
-            dict.fromkeys(rows[0]) if rows else {},
+            dict.fromkeys(columns),
             title=f"{figures.capitalize()} of {files.named(explanation.input)}: "
             f"{explanation.winner.label}{notes}",
-            shown=tuple(name for name in (rows[0] if rows else ()) if name != "source"),
+            shown=tuple(name for name in columns if name != "source"),
             sources=tuple(row["source"] for row in rows[:SHOWN_ROWS])
             if figures == "neighbours"
             else (),
@@ -206,7 +217,7 @@ class Asking(Opened):
         self,
         text: str | None = None,
         *,
-        image: str | Path | None = None,
+        image: Any = None,
         item_id: str | None = None,
         text_weight: float = 0.5,
         hybrid: bool = False,
@@ -216,29 +227,32 @@ class Asking(Opened):
         """Find items by words, a picture, both, or like a stored item.
 
         Args:
-            image: path or URL of a picture, or of a sound.
+            image: as one of the inputs of ``classify``; also a sound.
+            text_weight: share of the words where both are given, 0 to 1.
             columns: columns of the items' own table, each a column of the result.
-            query: fields of ``SearchQuery``: ``limit``, ``filter_expression``, ``without``,
-                ``min_similarity``, ``group_by``...
+            query: fields of ``SearchQuery``: ``limit``, ``filter_expression``, ``categories``,
+                ``without``, ``min_similarity``, ``group_by``...
 
         Returns:
             A row a hit, the best first.
 
         Raises:
-            UsageError: nothing is searched for, or the filter or a column is not valid.
+            UsageError: nothing is searched for, or the filter, a column, a number or a list is not
+                valid.
             ItemError: the picture can't be read.
         """
-        _refuse_counts(query)
-        refuse_single_texts(columns=columns)
-        inputs = SearchInputs(
-            text=text,
-            content=None if image is None else str(image),
-            item_id=item_id,
-            text_weight=text_weight,
-            hybrid=hybrid,
-        )
-        search_query = SearchQuery(vector=None, **query)
-        with Fetcher() as fetcher, self._opened() as catalog:
+        refuse_beyond(0, 1, text_weight=text_weight)
+        columns = texts_of("columns", columns)
+        search_query = _query_of(query)
+        given = () if image is None else (image,)
+        with Fetcher() as fetcher, as_files(given) as files, self._opened() as catalog:
+            inputs = SearchInputs(
+                text=text,
+                content=files.paths[0] if files.paths else None,
+                item_id=item_id,
+                text_weight=text_weight,
+                hybrid=hybrid,
+            )
             if columns:
                 require_columns(columns, catalog.value_columns, "columns")
             hits = find_by_inputs(
@@ -247,7 +261,7 @@ class Asking(Opened):
         return Frame.of_rows(
             [_hit_row(hit, columns) for hit in hits],
             _HIT_TYPES | dict.fromkeys(columns),
-            title=" + ".join(filter(None, (text, inputs.content, item_id))),
+            title=" + ".join(filter(None, (text, files.named(inputs.content or ""), item_id))),
             shown=(*_HITS_SHOWN, *(name for name in columns if name not in _HITS_SHOWN)),
             sources=tuple(hit.source for hit in hits[:SHOWN_ROWS]),
         )
@@ -295,9 +309,22 @@ def _beside_best(
     ]
 
 
-def _refuse_counts(query: dict[str, Any]) -> None:
-    if query.get("facets"):
+def _query_of(given: dict[str, Any]) -> SearchQuery:
+    """A query of the fields that ``search`` is given.
+
+    Raises:
+        UsageError: ``facets`` are asked for, or a list or a number is none.
+    """
+    if given.get("facets"):
         raise UsageError("facets: count a column of the result in your own data frame library.")
+    lists = {name: tuple(texts_of(name, given[name])) for name in _LISTS & given.keys()}
+    query = SearchQuery(vector=None, **(given | lists))
+    refuse_beyond(-1, 1, min_similarity=query.min_similarity)
+    for name, least in (("limit", 1), ("offset", 0)):
+        number = getattr(query, name)
+        if not isinstance(number, int | np.integer) or number < least:
+            raise UsageError(f"{name} {number!r:.60}: give a whole number from {least} on.")
+    return replace(query, limit=int(query.limit), offset=int(query.offset))
 
 
 def _hit_row(hit: SearchHit, columns: Sequence[str]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from indexer.core.errors import UsageError, refuse_single_texts
+from indexer.core.errors import UsageError
+from indexer.core.given_values import texts_of
 from indexer.core.label_sets import CATEGORY, column_prefix
 from indexer.jobs.dataset_export import export_dataset
 from indexer.jobs.ingest import ingest as ingest_sources
@@ -21,13 +22,14 @@ from indexer.jobs.labels import add_labels as add_label_file
 from queries.categorizing.categorize import Selection
 from queries.categorizing.categorize import categorize as categorize_items
 from queries.deciding.question import Question
+from queries.evaluation.breakdowns import Class, Confusion, Group
 from queries.evaluation.categorized_items import LABELS_GIVEN, categorize_for_evaluation
 from queries.evaluation.evaluate import evaluate as evaluate_table
 from queries.frames.asking import Asking
 from queries.frames.cleaning import Cleaning
 from queries.frames.datasets import is_dataset, kept_dataset, opened_dataset, required
-from queries.frames.frame import SHOWN_ROWS, Frame
-from queries.frames.opened import counts_frame, sources_of
+from queries.frames.frame import SHOWN_ROWS, Frame, columns_of
+from queries.frames.opened import address_of, counts_frame, sources_of
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ _LABEL_TYPES = {
 }
 _PREDICTIONS_SHOWN = ("path", "score", "margin", "status")
 
-_FIGURES = ("measures", "levels", "classes", "confusions")
+_FIGURES = {"measures": None, "levels": Group, "classes": Class, "confusions": Confusion}
 
 
 class Catalog(Asking, Cleaning):
@@ -73,7 +75,7 @@ class Catalog(Asking, Cleaning):
             JSON. Dead letters are logged, too.
 
         Raises:
-            SourceError: a source can't be read, is empty, or lacks a column.
+            SourceError: a source can't be read, is empty, or lacks a column, or is no path.
             ModelError: the model is missing, or is not the catalog's.
         """
         ingest_options = options or IngestOptions()
@@ -82,7 +84,7 @@ class Catalog(Asking, Cleaning):
         names = [
             kept_dataset(source, datasets_folder, id_column=how.table.id_column)
             if is_dataset(source)
-            else str(source)
+            else address_of(source)
             for source in sources
         ]
         report = ingest_sources(self.options, names, how)
@@ -110,8 +112,9 @@ class Catalog(Asking, Cleaning):
 
         Raises:
             TaxonomyError: the file is no valid taxonomy.
+            SourceError: it is no path.
         """
-        changes = asdict(add_label_file(self.options.of_set(set_name), str(file), **how))
+        changes = asdict(add_label_file(self.options.of_set(set_name), address_of(file), **how))
         return Frame.of_rows(
             [changes],
             dict.fromkeys(changes, pa.int64()),
@@ -163,7 +166,7 @@ class Catalog(Asking, Cleaning):
             CatalogError: no labels, or no such catalog.
             UsageError: the filter is not valid, or there is no such partition or label set.
         """
-        refuse_single_texts(sets=sets)
+        sets = texts_of("sets", sets)
         selection = Selection(filter_expression=filter_expression, partition=partition)
         with tempfile.TemporaryDirectory() as folder, self._opened(write=True) as catalog:
             path = Path(folder) / "categorized.parquet"
@@ -209,12 +212,15 @@ class Catalog(Asking, Cleaning):
             f"{evaluation.unlabelled:,} without",
             *([f"{left_out:,} left out, which the catalog has learnt from"] if left_out else []),
         ]
-        rows = (
-            [{"measure": name, "value": value} for name, value in evaluation.measures.items()]
-            if figures == "measures"
-            else list(map(asdict, getattr(evaluation, figures)))
-        )
-        columns = dict.fromkeys(rows[0]) if rows else {}
+        kind = _FIGURES[figures]
+        if kind is None:
+            rows = [
+                {"measure": name, "value": value} for name, value in evaluation.measures.items()
+            ]
+            columns = dict.fromkeys(("measure", "value"))
+        else:
+            rows = list(map(asdict, getattr(evaluation, figures)))
+            columns = dict.fromkeys(columns_of(kind))
         return Frame.of_rows(rows, columns, title=f"{figures.capitalize()}: {', '.join(notes)}")
 
     def to_dataset(self, folder: str | Path | None = None, *, partition: str | None = None) -> Any:

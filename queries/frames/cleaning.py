@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
+from indexer.core.given_values import refuse_beyond, texts_of
 from indexer.core.label_sets import CATEGORY
 from indexer.jobs.removal import remove_items
 from indexer.jobs.removal_plan import plan_of_filter
@@ -23,7 +24,7 @@ from queries.deciding.settings import Settings
 from queries.duplicates.finding import find_duplicates
 from queries.duplicates.thresholds import picture_reader, thresholds
 from queries.frames.frame import SHOWN_ROWS, Frame
-from queries.frames.opened import Opened, counts_frame, sources_of
+from queries.frames.opened import Opened, address_of, counts_frame, sources_of
 from queries.teaching.calibrate import calibrate as calibrate_scores
 from queries.teaching.teach import teach as teach_labels
 
@@ -61,8 +62,9 @@ class Cleaning(Opened):
 
         Raises:
             CatalogError: there is no such catalog.
-            UsageError: no item has a number in ``keep_by``.
+            UsageError: no item has a number in ``keep_by``, or a cosine is beyond 0 to 1.
         """
+        refuse_beyond(0, 1, near=near, product=product)
         with (
             tempfile.TemporaryDirectory() as folder,
             Fetcher() as fetcher,
@@ -104,8 +106,10 @@ class Cleaning(Opened):
 
         Raises:
             CatalogError: no labels, or no such catalog.
-            UsageError: no item has such a column, or nothing in it is a label.
+            UsageError: no item has such a column, nothing in it is a label, or a probability beyond
+                0 to 1.
         """
+        refuse_beyond(0, 1, min_probability=min_probability)
         how = AuditOptions(truth=truth, min_probability=min_probability)
         with tempfile.TemporaryDirectory() as folder, self._opened(set_name, write=True) as catalog:
             path = Path(folder) / "wrong.parquet"
@@ -143,7 +147,9 @@ class Cleaning(Opened):
         """
         path = _labelled_file("teach", truth, file)
         with self._opened(set_name, write=True) as catalog:
-            report = teach_labels(catalog, truth=truth, file=path, unknown=unknown)
+            report = teach_labels(
+                catalog, truth=truth, file=path, unknown=texts_of("unknown", unknown)
+            )
         title = f"Taught catalog {self.options.catalog}"
         kinds = {"unknown_above": pa.float64()}
         return counts_frame(asdict(report), title=title, shown=_TAUGHT_SHOWN, kinds=kinds)
@@ -177,9 +183,14 @@ class Cleaning(Opened):
         """
         path = _labelled_file("calibrate", truth, file)
         settings = Settings(target_precision=target_precision)
+        settings.check()
         with self._opened(set_name, write=True) as catalog:
             report = calibrate_scores(
-                catalog, truth=truth, file=path, unknown=unknown, settings=settings
+                catalog,
+                truth=truth,
+                file=path,
+                unknown=texts_of("unknown", unknown),
+                settings=settings,
             )
         title = f"Calibrated catalog {self.options.catalog}"
         return counts_frame(
@@ -197,6 +208,7 @@ class Cleaning(Opened):
             StoreError: the database failed; the same call finishes the removal.
             UsageError: items are named in no way or in two, or the filter is not valid.
         """
+        item_ids = tuple(texts_of("item_ids", item_ids))
         if bool(item_ids) == bool(filter_expression):
             raise UsageError("name the items to remove: by their ids, or by filter_expression.")
         if filter_expression:
@@ -215,8 +227,8 @@ def _labelled_file(method: str, truth: str | None, file: str | Path | None) -> P
     """The file of labelled items; None where they are in the items' metadata.
 
     Raises:
-        UsageError: not exactly one of truth and file.
+        UsageError: not exactly one of truth and file, or the file is no path.
     """
     if (truth is None) == (file is None):
         raise UsageError(f"{method} takes exactly one of truth and file.")
-    return None if file is None else Path(file)
+    return None if file is None else Path(address_of(file))

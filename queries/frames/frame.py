@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pyarrow as pa
@@ -111,6 +111,11 @@ class Frame:
                 all_names=self.table.column_names,
                 pictures=Pictures(fetcher, Decoder()),
             )
+
+
+def columns_of(kind: type) -> list[str]:
+    """Names of the columns of rows that are values of a dataclass."""
+    return [field.name for field in fields(kind)]
 
 
 def _text(value: Any) -> str:

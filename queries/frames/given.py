@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ def as_files(inputs: Sequence[Any]) -> Iterator[GivenFiles]:
 
     Raises:
         UsageError: an input is none of these.
+        ItemError: what the block raises, without the folder in its message.
     """
     with tempfile.TemporaryDirectory() as folder:
         paths = []
@@ -67,12 +68,16 @@ def as_files(inputs: Sequence[Any]) -> Iterator[GivenFiles]:
                 paths.append(str(value))
                 continue
             path = Path(folder) / f"input {place}"
-            if not isinstance(value, bytes):
+            if not isinstance(value, bytes | bytearray):
                 is_picture = isinstance(value, Image.Image)
                 value = png_of(value if is_picture else _picture_of_array(value))
             path.write_bytes(value)
             paths.append(str(path))
-        yield GivenFiles(paths=tuple(paths), folder=folder)
+        files = GivenFiles(paths=tuple(paths), folder=folder)
+        try:
+            yield files
+        except ItemError as error:
+            raise ItemError(error.reason, files.named(str(error))) from error
 
 
 def png_of(picture: Image.Image) -> bytes:
@@ -86,6 +91,8 @@ def png_of(picture: Image.Image) -> bytes:
 
 
 def _picture_of_array(value: Any) -> Image.Image:
+    if isinstance(value, Iterable) and getattr(value, "ndim", 1) == 1:
+        raise UsageError(f"{type(value).__name__} is no single input: give its entries, *inputs.")
     pixels = np.asarray(value)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         kind = type(value).__name__

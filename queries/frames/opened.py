@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow as pa
 
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
+from indexer.core.errors import SourceError
 from indexer.core.label_sets import CATEGORY
 from queries.frames.frame import Frame
 
@@ -21,6 +22,9 @@ class Opened:
     def __init__(self, name: str = "catalog", **options: Any) -> None:
         if "data_dir" in options:
             options["data_dir"] = Path(options["data_dir"])
+        for option in ("db", "model"):
+            if isinstance(options.get(option), Path):
+                options[option] = str(options[option])
         self.options = CatalogOptions(catalog=name, **options)
         self._encoder: Any = None
         self._made_by: Any = None
@@ -69,3 +73,17 @@ def sources_of(catalog: OpenCatalog, item_ids: Sequence[str]) -> tuple[str, ...]
     return tuple(
         "" if lead is None else sources[lead.shard][lead.row].as_py() or "" for lead in leads
     )
+
+
+def address_of(source: Any) -> str:
+    """The path or URL of a file.
+
+    Raises:
+        SourceError: it is a value: a list, a data frame, a table.
+    """
+    if not isinstance(source, str | PurePath):
+        raise SourceError(
+            f"{type(source).__name__} is no path: write it to a file first, such as one by "
+            "to_parquet or to_csv, and give the path."
+        )
+    return str(source)

@@ -7,10 +7,13 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from PIL import Image
 
-from indexer.core.errors import CatalogError, UsageError
+from indexer.core.errors import CatalogError, ItemError, UsageError
 from pocket.drawing import draw, product_type
 from queries import Catalog, Frame
 from queries.deciding.question import Question
@@ -169,3 +172,57 @@ def test_a_catalog_is_taught_and_items_are_removed(folder: Path) -> None:
         catalog.remove()
     with pytest.raises(CatalogError, match="Nothing was removed"):
         catalog.remove("copy", "guitar-red")
+
+
+def test_columns_and_single_values_are_taken_for_what_they_are(
+    catalog: Catalog, folder: Path
+) -> None:
+    """Columns of data frames are lists, None is no title, and letters are no entries."""
+    texts = ["a mug", "a guitar"]
+    for column in (pd.Series(texts), pl.Series(texts), pa.array(texts), np.array(texts)):
+        frame = catalog.classify(texts=column, question=Question(limit=1))
+        assert frame.table.column("label").to_pylist() == ["mug", "guitar"]
+    files = (folder / "mug-red.png", folder / "mug-blue.png")
+    titled = catalog.classify(*files, titles=["a mug", None])
+    assert best(titled) == dict.fromkeys(map(str, files), "mug")
+    for asked, message in (
+        (lambda: catalog.classify(texts=["a mug", None]), r"texts\[1\] is None"),
+        (lambda: catalog.classify(list(files)), r"list is no single input.*\*inputs"),
+        (lambda: catalog.search("mug", without="red"), "without is a list: give ..red"),
+        (lambda: catalog.search("mug", categories="mug"), "categories is a list"),
+        (lambda: catalog.search("mug", limit=2.5), "limit 2.5: give a whole number from 1"),
+        (lambda: catalog.search("mug", limit=-1), "limit -1: give"),
+        (lambda: catalog.search("mug", min_similarity=7), "min_similarity 7: give a number"),
+        (lambda: catalog.search("mug", image=files[0], text_weight=7), "text_weight 7: give"),
+        (lambda: catalog.audit("typed", min_probability=7), "min_probability 7"),
+        (lambda: catalog.duplicates(near=7), "near 7: give a number from 0 to 1"),
+        (lambda: catalog.teach("typed", unknown="none"), "unknown is a list"),
+        (lambda: catalog.calibrate("typed", target_precision=7), "target_precision 7"),
+        (lambda: catalog.remove(["mug-red"]), r"item_ids\[0\] is"),  # type: ignore[arg-type]
+        (lambda: catalog.ingest(pd.DataFrame({"id": ["a"]})), "DataFrame is no path.*to_parquet"),
+        (lambda: catalog.add_labels(["mug"]), "list is no path"),  # type: ignore[arg-type]
+        (lambda: catalog.teach(file=pd.DataFrame()), "DataFrame is no path"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            asked()
+
+
+def test_a_search_takes_what_classify_takes(catalog: Catalog, folder: Path) -> None:
+    """A picture as bytes, of Pillow or an array finds what its file finds."""
+    file = folder / "guitar-red.png"
+    with Image.open(file) as picture:
+        picture.load()
+    for image in (file, file.read_bytes(), picture, np.asarray(picture.convert("RGB"))):
+        hits = catalog.search(image=image, limit=1)
+        assert hits.table.column("item_id").to_pylist() == ["guitar-red"]
+    with pytest.raises(ItemError, match=r"^input 1: the file is empty"):
+        catalog.search(image=b"")
+
+
+def test_a_frame_without_rows_has_its_columns(catalog: Catalog) -> None:
+    """So what reads a column works on a catalog where nothing is found, too."""
+    parts = catalog.explain(item_id="mug-red", figures="parts")
+    assert (len(parts), parts.table.column_names[:2]) == (0, ["part_id", "source"])
+    assert repr(parts).count("\n") == 0
+    mixed_up = catalog.evaluate("typed", figures="confusions")
+    assert mixed_up.table.column_names == ["truth_id", "predicted_id", "items"]

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from indexer.core.errors import UsageError, refuse_single_texts
+from indexer.core.errors import UsageError
+from indexer.core.given_values import refuse_single, texts_of, values_of
 from indexer.core.label_sets import CATEGORY
-from queries.results import PictureObject, PictureObjects, Prediction, SearchHit, SearchResult
+from queries.results import PictureObject, PictureObjects, SearchHit, SearchResult
 from queries.service.client.answers import (
     explanation_of,
     hit_of,
@@ -17,10 +18,11 @@ from queries.service.client.answers import (
     search_result_of,
     value_of,
 )
-from queries.service.client.connection import Connection, file_part
-from queries.service.client.results import Explanation
+from queries.service.client.connection import Connection, ServiceError, file_part
+from queries.service.client.results import Classification, Explanation
 
 _LISTED_AT_ONCE = 500
+_LISTS = {"without", "facets", "category", "item_ids"}
 
 
 class Asking(Connection):
@@ -35,52 +37,73 @@ class Asking(Connection):
         urls: Sequence[str] = (),
         titles: Sequence[str] = (),
         **options: Any,
-    ) -> list[list[Prediction]]:
+    ) -> Classification:
         """Labels of pictures, then of texts, of stored items, and of URLs; best first.
 
         Args:
             pictures: paths on this machine, or encoded pictures; they are uploaded.
             urls: addresses that the service fetches, where it was started with --fetch-urls.
-            titles: what is said of each picture, in their order; none at all, or one for each.
+            titles: what is said of each picture, in their order; none at all, or one for each,
+                where an empty text, None or NaN is no title.
             options: as ``ClassifyOptions`` of the service: ``limit``, ``labels``, ``level``...
 
         Returns:
-            A list for each input; empty for one that could not be used.
+            A list for each input, empty for one that could not be used, whose error stands in
+            ``errors``; and whether scores are ``calibrated``.
 
         Raises:
-            ServiceError: refused, or no input of a request could be used.
+            ServiceError: refused, or no input could be used.
             StoreUnavailableError: the service does not answer.
             UsageError: nothing to label, a text in the place of a list, a picture can't be read,
                 or titles do not fit the pictures.
         """
-        if not (pictures or texts or item_ids or urls):
+        refuse_single("pictures", pictures)
+        pictures, titles = values_of(pictures), texts_of("titles", titles, blank_missing=True)
+        inputs = [
+            *({"text": text} for text in texts_of("texts", texts)),
+            *({"item_id": item_id} for item_id in texts_of("item_ids", item_ids)),
+            *({"url": url} for url in texts_of("urls", urls)),
+        ]
+        if not (pictures or inputs):
             raise UsageError("there is nothing to label: give pictures, texts, item_ids or urls.")
-        lists = {"pictures": pictures, "texts": texts, "item_ids": item_ids, "urls": urls}
-        refuse_single_texts(**lists, titles=titles)
         if titles and len(titles) != len(pictures):
             raise UsageError(
                 f"{len(titles)} titles for {len(pictures)} pictures: give one for each."
             )
-        predictions: list[list[Prediction]] = []
+        answers: list[dict[str, Any]] = []
         for start in range(0, len(pictures), self._batch_size):
             page = slice(start, start + self._batch_size)
             files = [
                 ("pictures", file_part(picture, place))
                 for place, picture in enumerate(pictures[page], start)
             ]
-            title_fields = {"titles": list(titles[page])} if titles else {}
+            title_fields = {"titles": titles[page]} if titles else {}
             sent = json.dumps(options | title_fields)
-            answer = self._ask("POST", "/v1/classify", files=files, data={"options": sent})
-            predictions += map(predictions_of, answer["results"])
-        inputs = [
-            *({"text": text} for text in texts),
-            *({"item_id": item_id} for item_id in item_ids),
-            *({"url": url} for url in urls),
-        ]
+            answers.append(self._labelled(len(files), files=files, data={"options": sent}))
         for chunk in self._parts(inputs):
-            answer = self._ask("POST", "/v1/classify", json={"inputs": chunk, "options": options})
-            predictions += map(predictions_of, answer["results"])
-        return predictions
+            content = {"inputs": chunk, "options": options}
+            answers.append(self._labelled(len(chunk), json=content))
+        refused = [answer["refused"] for answer in answers if "refused" in answer]
+        if len(refused) == len(answers):
+            raise refused[0]
+        results = [result for answer in answers for result in answer["results"]]
+        return Classification(
+            results=list(map(predictions_of, results)),
+            errors={place: row["error"] for place, row in enumerate(results) if row.get("error")},
+            calibrated=all(answer.get("calibrated", True) for answer in answers),
+        )
+
+    def _labelled(self, inputs: int, **request: Any) -> dict[str, Any]:
+        """The answer to one request; of one without any usable input the error of each."""
+        try:
+            return dict(self._ask("POST", "/v1/classify", **request))
+        except ServiceError as error:
+            if error.kind != "unusable-input":
+                raise
+            return {
+                "refused": error,
+                "results": [{"predictions": [], "error": str(error)}] * inputs,
+            }
 
     def search(
         self,
@@ -125,7 +148,8 @@ class Asking(Connection):
             ServiceError: refused.
             StoreUnavailableError: the service does not answer.
         """
-        query: dict[str, Any] = {**options, "filter": filter_expression}
+        lists = {name: texts_of(name, options[name]) for name in _LISTS & options.keys()}
+        query: dict[str, Any] = {**options, **lists, "filter": filter_expression}
         query |= {"text": text} if text else {}
         query |= {"item_id": item_id} if item_id else {}
         if picture is None:
@@ -155,8 +179,10 @@ class Asking(Connection):
             StoreUnavailableError: the service does not answer.
             UsageError: a text in the place of a list.
         """
-        refuse_single_texts(category=category, item_ids=item_ids)
-        chosen: dict[str, Any] = {"category": list(category), "item_ids": list(item_ids)}
+        chosen: dict[str, Any] = {
+            "category": texts_of("category", category),
+            "item_ids": texts_of("item_ids", item_ids),
+        }
         chosen |= {} if partition is None else {"partition": partition}
         after: str | None = ""
         while after is not None:

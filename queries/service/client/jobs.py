@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from indexer.core.errors import refuse_single_texts
+from indexer.core.given_values import texts_of
 from indexer.core.label_sets import CATEGORY
 from queries.service.client.answers import value_of, values_of
 from queries.service.client.connection import Connection, ServiceError, file_part, path_of
@@ -55,12 +55,11 @@ class ServiceJobs(Connection):
             ServiceError: refused: too many jobs wait, or the key may not.
             StoreUnavailableError: the service does not answer.
         """
-        refuse_single_texts(sets=sets)
         content = {
             "filter": filter_expression,
             "partition": partition,
             "write_back": write_back,
-            "sets": list(sets),
+            "sets": texts_of("sets", sets),
             "options": options,
         }
         return self._start("categorize", json=content)

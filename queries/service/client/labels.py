@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from indexer.core.errors import refuse_single_texts
+from indexer.core.given_values import texts_of
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import Label
 from queries.service.client.answers import value_of, values_of
@@ -65,7 +65,6 @@ class Labels(Connection):
             ServiceError: refused: no valid taxonomy, or the key may not.
             StoreUnavailableError: the service does not answer.
         """
-        refuse_single_texts(applies_to=applies_to)
         if isinstance(labels, str | Path):
             served = [] if replace else self.labels(set_name=set_name)
             rows = rows_of_file(labels, existing=[_label_of(label) for label in served])
@@ -73,7 +72,7 @@ class Labels(Connection):
             rows = list(map(dict, labels))
         content: dict[str, Any] = {"labels": rows, "replace": replace}
         if applies_to is not None:
-            content["applies_to"] = list(applies_to)
+            content["applies_to"] = texts_of("applies_to", applies_to)
         answer = self._ask("PUT", "/v1/labels", json=content, params={"set": set_name})
         return value_of(LabelCounts, answer)
 

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from queries.results import Prediction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    """The labels of some inputs: a sequence with a list of predictions for each, best first.
+
+    Attributes:
+        results: predictions for each input, in order; empty for one that could not be used.
+        errors: why not, by its place.
+        calibrated: whether scores are calibrated on labelled items; where they are not, a score
+            and the status accepted promise no share of right labels.
+    """
+
+    results: Sequence[list[Prediction]]
+    errors: Mapping[int, str]
+    calibrated: bool
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __getitem__(self, place: int) -> list[Prediction]:
+        return self.results[place]
+
+    def __iter__(self) -> Iterator[list[Prediction]]:
+        return iter(self.results)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from indexer.core.errors import UsageError, refuse_single_texts
+from indexer.core.errors import UsageError
+from indexer.core.given_values import texts_of
 from indexer.core.label_sets import CATEGORY
 from queries.service.client.answers import queue_of, value_of, values_of
 from queries.service.client.connection import Connection
@@ -54,12 +55,12 @@ class Reviewing(Connection):
             StoreUnavailableError: the service does not answer.
             UsageError: a text in the place of a list.
         """
-        refuse_single_texts(category=category, status=status, item_ids=item_ids)
         parameters: dict[str, Any] = {"limit": limit, "offset": offset, "set": set_name}
-        parameters |= {"category": list(category), "status": list(status)}
+        parameters |= {"category": texts_of("category", category)}
+        parameters |= {"status": texts_of("status", status)}
         if item_ids is None:
             return queue_of(self._ask("GET", "/v1/review", params=parameters))
-        chosen = parameters | {"item_ids": list(item_ids)}
+        chosen = parameters | {"item_ids": texts_of("item_ids", item_ids)}
         return queue_of(self._ask("POST", "/v1/review/queue", json=chosen))
 
     def review(
@@ -120,7 +121,7 @@ class Reviewing(Connection):
             StoreUnavailableError: the service does not answer.
             UsageError: a text in the place of a list, or not as many times as items.
         """
-        refuse_single_texts(item_ids=item_ids, times=times)
+        item_ids, times = texts_of("item_ids", item_ids), texts_of("times", times)
         if times and len(times) != len(item_ids):
             raise UsageError(f"{len(times)} times for {len(item_ids)} items: give one for each.")
         verdict_times: Sequence[str | None] = times or [None] * len(item_ids)

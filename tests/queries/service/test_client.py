@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from indexer.core.errors import StoreUnavailableError, UsageError
@@ -38,6 +39,18 @@ def test_many_inputs_are_sent_in_several_requests(address: str, drawn: Path) -> 
     with Client(address, batch_size=2) as client:
         found = client.classify(pictures=pictures, limit=1)
     assert [one[0].label for one in found] == ["mug", "laptop", "guitar"]
+
+
+def test_what_could_not_be_used_is_told(address: str, drawn: Path) -> None:
+    """By its place, also where a request has no usable input; and that scores are uncalibrated."""
+    pictures = [b"no picture", (drawn / "mug-red.png").read_bytes(), drawn / "guitar-red.png"]
+    with Client(address, batch_size=1) as client:
+        answer = client.classify(pictures=pictures, item_ids=pd.Series(["nobody"]), limit=1)
+    assert [row[0].label if row else "" for row in answer] == ["", "mug", "guitar", ""]
+    assert list(answer.errors) == [0, 3]
+    assert "not a picture" in answer.errors[0]
+    assert "no item" in answer.errors[3]
+    assert not answer.calibrated
 
 
 def test_items_are_found(address: str, drawn: Path) -> None:

@@ -211,6 +211,7 @@ def test_results_have_the_fields_of_the_description(client: Client) -> None:
         assert schemas[name]["properties"].keys() == {one.name for one in fields(kind)}, name
     beside = {
         "PredictionOut": (Prediction, {"part_id"}),
+        "ClassifyResponse": (results.Classification, {"errors"}),
         "HitOut": (SearchHit, {"source"}),
     }
     for name, (kind, own) in beside.items():

@@ -35,6 +35,10 @@ def test_an_input_that_is_not_there_costs_no_other(shell: Shell, drawn: Path) ->
     assert [len(answer) > 0 for answer in json.loads(done.stdout)] == [False, True]
     assert "nowhere.jpg: there is no such file" in done.stderr
     shell("classify", "nowhere.jpg", code=2)
+    (shell.folder / "broken.jpg").write_text("no picture")
+    done = shell("classify", "broken.jpg", drawn / "mug-red.png")
+    assert "broken.jpg: not a picture that can be read" in done.stderr
+    assert "Scores are not calibrated" in done.stderr
 
 
 def test_items_are_found(shell: Shell, drawn: Path) -> None:
