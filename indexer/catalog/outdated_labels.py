@@ -1,7 +1,8 @@
-"""Labels on items that were removed or renamed since the items got them.
+"""Labels that were removed or renamed since items got them, or people gave them to items.
 
 Items keep the label of the last ``categorize --write-back``: filters find them by it until the next
-one, so whoever reads it is told.
+one, so whoever reads it is told. Examples, calibrating items and verdicts of a label that is gone
+are kept, and count no more: whoever removes it is told.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from indexer.catalog.catalog import OpenCatalog
+from indexer.catalog.corrections import CorrectionFile
 from indexer.catalog.decisions import DecisionFiles
 from indexer.core.errors import CatalogError
-from indexer.core.label_sets import CATEGORY, sets_option
+from indexer.core.label_sets import CATEGORY, set_option, sets_option
+from indexer.labels.examples import LabelledFolder
 from indexer.labels.sets import LabelSet
 
 _log = logging.getLogger(__name__)
@@ -67,6 +70,48 @@ def warn_of_stored(catalog: OpenCatalog) -> None:
     if count:
         rows = "row" if catalog.ledger.parts.exist else "item"
         _warn(catalog, f"{count:,} {rows}{'' if count == 1 else 's'}", count)
+
+
+def warn_of_given(catalog: OpenCatalog, previous: LabelSet) -> None:
+    """Warn of labelled items and verdicts that count no more, by a change of the labels.
+
+    Args:
+        catalog: with the labels after the change.
+        previous: the labels before it.
+    """
+    folder, file = LabelledFolder(catalog.folder.labels), CorrectionFile(catalog.folder.corrections)
+    try:
+        taught, calibrating = folder.taught(), folder.calibrating()
+        given = {
+            "taught examples": () if taught is None else taught.label_ids,
+            "calibrating items": () if calibrating is None else calibrating.label_ids,
+            "verdicts of people": [row.label_id for row in file.all().values()],
+        }
+    except CatalogError as error:  # the labels are changed already
+        _log.warning("%s", error)
+        return
+    removed = previous.places.keys() - catalog.label_set.places.keys()
+    # Only leaves are learnt. A person may give an item any label.
+    no_leaves = previous.leaves.places.keys() - catalog.label_set.leaves.places.keys()
+    lost = {
+        what: [
+            label_id
+            for label_id in label_ids
+            if label_id in (removed if what == "verdicts of people" else no_leaves)
+        ]
+        for what, label_ids in given.items()
+    }
+    label_ids = [label_id for of_kind in lost.values() for label_id in of_kind]
+    if label_ids:
+        _log.warning(
+            "%s are of labels that were removed, or that have others below them now, such as %r. "
+            "They are kept, and count again when the label is back. To move them to other labels, "
+            "put it back with zeroshelf labels add, and then change labels with: zeroshelf labels "
+            "migrate FILE --mapping TABLE%s",
+            ", ".join(f"{len(of_kind):,} {what}" for what, of_kind in lost.items() if of_kind),
+            label_ids[0],
+            set_option(catalog.folder.set_name),
+        )
 
 
 def warn_of_found(catalog: OpenCatalog, hits: Sequence[tuple[str, str, Mapping[str, Any]]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import UsageError
-from indexer.core.label_sets import CATEGORY
+from indexer.core.label_sets import CATEGORY, set_option
 from indexer.core.watch import Watch
 from indexer.ingestion.storing import store_unstored
 from indexer.labels import taxonomy
@@ -113,10 +114,19 @@ def gate_of(catalog: OpenCatalog) -> Gate:
         )
         raise UsageError(
             f"label set {catalog.folder.set_name!r} applies to {named}, and the catalog has no "
-            "such category any more. Say which categories it applies to: zeroshelf labels gate "
-            f"CATEGORY --set {catalog.folder.set_name}"
+            f"such category any more. Say which categories it applies to: {_gate_command(catalog)}"
         )
     return gate
+
+
+def _gate_command(catalog: OpenCatalog) -> str:
+    """The command that names a category in the place of removed ones, and those that remain."""
+    gate = GateFile(catalog.folder.labels).load()
+    places = catalog.of_set(CATEGORY).label_set.places
+    remaining = [branch.label_id for branch in gate if branch.label_id in places]
+    return f"zeroshelf labels gate {shlex.join([*remaining, 'CATEGORY'])}" + set_option(
+        catalog.folder.set_name
+    )
 
 
 def warn_of_gates(catalog: OpenCatalog) -> None:
@@ -126,13 +136,12 @@ def warn_of_gates(catalog: OpenCatalog) -> None:
     for at_set in catalog.sets[1:]:
         if missing := _summary(at_set).missing:
             _log.warning(
-                "label set %r applies to %d categories that are removed, such as %r: it can't be "
-                "decided until other categories are named, with: zeroshelf labels gate CATEGORY "
-                "--set %s",
+                "label set %r applies to categories that are removed, %d of them, such as %r: it "
+                "can't be decided until others are named, with: %s",
                 at_set.folder.set_name,
                 len(missing),
                 missing[0],
-                at_set.folder.set_name,
+                _gate_command(at_set),
             )
 
 

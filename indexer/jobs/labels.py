@@ -78,7 +78,9 @@ def add_labels(
             _ignore_damaged(catalog)
         gate = None if applies_to is None else branches_of(catalog, applies_to)
         if vectors is not None:
-            label_set, label_prompts, changes = _with_vectors(catalog, labels, file_labels, vectors)
+            label_set, label_prompts, changes = labels_with_vectors(
+                catalog, labels, file_labels, vectors
+            )
         else:
             label_set, label_prompts, changes = embed_labels(
                 catalog, labels, templates, synonyms, watch
@@ -91,7 +93,7 @@ def add_labels(
         return changes
 
 
-def _with_vectors(
+def labels_with_vectors(
     catalog: OpenCatalog, labels: Sequence[Label], file_labels: Sequence[Label], vectors: Path
 ) -> tuple[LabelSet, PromptSet, LabelChanges]:
     """Labels with the vectors of a file, a row for each of ``file_labels``."""
@@ -167,10 +169,12 @@ def remove_labels(options: CatalogOptions, label_ids: Sequence[str]) -> LabelCha
 
 
 def replace_labels(catalog: OpenCatalog, label_set: LabelSet, label_prompts: PromptSet) -> None:
-    """Store a label set with its prompts; warn of gates and items that have removed labels."""
+    """Store a label set with its prompts; warn of what names labels that are removed."""
+    previous = catalog.label_set
     put_labels(catalog, label_set, label_prompts)
     warn_of_gates(catalog)
     outdated_labels.warn_of_stored(catalog)
+    outdated_labels.warn_of_given(catalog, previous)
 
 
 def put_labels(catalog: OpenCatalog, label_set: LabelSet, label_prompts: PromptSet) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ class MigrationPlan:
 
     Attributes:
         path: the file; it is there while a migration is under way.
+        aside: the folder of the new files, until they take the place of the others.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / _PLAN
+        self.aside = folder / "migrating"
         self._done = folder / _DONE
 
     def load(self) -> dict[str, Any]:
@@ -68,6 +71,21 @@ class MigrationPlan:
             f"now would be lost. Finish the move with: zeroshelf labels migrate {file} --mapping "
             f"{mapping}{set_option(set_name_of(self.path.parent))}"
         )
+
+    def copy(self, file: str, name: str) -> str:
+        """Copy a file of the move, since people go on editing theirs.
+
+        Args:
+            name: of the folder that the copy lies in.
+
+        Returns:
+            The address of the copy; of a file that is elsewhere, its own.
+        """
+        source, folder = Path(file), self.aside / name
+        if not source.is_file():
+            return file
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(Path(shutil.copy(source, folder / source.name)).resolve())
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import typer
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import Output, Printed, SetName, option, with_common
-from indexer.core.label_sets import CATEGORY, set_option, sets_option
+from indexer.core.label_sets import CATEGORY, sets_option
 
 if TYPE_CHECKING:
     from indexer.labels.mapping_files import ResolvedMapping
@@ -138,6 +138,9 @@ def labels_migrate(
             "published mappings. A label without a rule keeps its id where the file has it."
         ),
     ],
+    vectors: Annotated[
+        Path | None, option(help="Label vectors as given (.npy), rows in the file's order.")
+    ] = None,
     dry_run: Annotated[bool, option("--dry-run", help="Only show what would be moved.")] = False,
     set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
     output: Printed = Output.TABLE,
@@ -147,7 +150,9 @@ def labels_migrate(
     from queries.mapping.migration import migrate
 
     with console.watched("Embedding prompts") as watch:
-        report = migrate(common.of_set(set), file, mapping, dry_run=dry_run, watch=watch)
+        report = migrate(
+            common.of_set(set), file, mapping, vectors=vectors, dry_run=dry_run, watch=watch
+        )
     if output != Output.TABLE:
         console.show_rows([asdict(report)], output)
         return
@@ -175,8 +180,8 @@ def _tell_migration(report: MigrationReport, set_name: str, *, dry_run: bool) ->
     console.show_rows(rows, Output.TABLE)
     if report.split:
         console.say(
-            f"{report.split:,} labels have a rule with several targets: what they had is at the "
-            "first of these now. Look at it by review."
+            f"{report.split:,} labels have a rule with several targets: what items had of them is "
+            "at the first of these now, and gates name all. Look at it by review."
         )
     if report.inner:
         console.say(
@@ -186,7 +191,8 @@ def _tell_migration(report: MigrationReport, set_name: str, *, dry_run: bool) ->
     if report.left_file is not None and not dry_run:
         console.say(
             f"What is left has no counterpart; {report.left_file} lists it. Give those items new "
-            f"labels with zeroshelf labels teach FILE{set_option(set_name)}, or by review."
+            "labels by review. labels teach and labels calibrate take a whole file: it replaces "
+            "what was moved, too."
         )
     if not dry_run:
         console.say(

@@ -2,15 +2,17 @@
 
 Examples, calibrating items, people's verdicts, decisions and gates name labels by id. ``migrate``
 replaces the labels and gives these the ids of their counterparts. All of it is written aside
-first; then a plan lists what takes the place of what, and only then something is replaced. After a
-kill the same command goes on by the plan, so no label is moved twice, though an id may mean
-something else in both taxonomies.
+first, the embedded labels too, so that nothing that can be refused comes later; then a plan lists
+what takes the place of what, and only then something is replaced. After a kill the same command
+goes on by the plan, so no label is moved twice, though an id may mean something else in both
+taxonomies.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,12 +30,15 @@ from indexer.ingestion.storing import store_again
 from indexer.jobs.label_checks import warn_of_same_paths
 from indexer.jobs.label_files import read_label_file
 from indexer.jobs.label_sets import warn_of_gates
-from indexer.jobs.labels import embed_labels, put_labels
+from indexer.jobs.labels import embed_labels, labels_with_vectors, put_labels
 from indexer.labels.examples import LabelledFolder
-from indexer.labels.mapping_files import read_mappings, resolve
+from indexer.labels.files import LabelFolder
+from indexer.labels.mapping_files import ResolvedMapping, read_mappings, resolve
 from indexer.labels.migration_plan import MigrationPlan
 from queries.deciding.calibrated_labels import store_labels
-from queries.mapping.moved_labels import ASIDE, UNMAPPED, Mover, counterparts, verdict_bytes
+from queries.mapping.moved_labels import UNMAPPED, Mover, counterparts, verdict_bytes
+
+_log = logging.getLogger(__name__)
 
 KINDS = ("taught", "calibrating", "verdicts", "decisions", "gates")
 """What names labels by id."""
@@ -71,6 +76,7 @@ def migrate(
     file: str,
     mapping: Path,
     *,
+    vectors: Path | None = None,
     dry_run: bool = False,
     watch: Watch = Watch(),
 ) -> MigrationReport:
@@ -80,11 +86,13 @@ def migrate(
         file: the new labels, as ``labels add --replace`` takes them.
         mapping: from the labels that the catalog has to those of the file, as ``read_mappings``
             reads it. A label without a rule keeps its id where the file has it too.
+        vectors: a ``.npy`` file, float (n, d), a row for each label of the file; None embeds them.
         dry_run: only say what would be moved.
         watch: follows the texts embedded, then the rows stored.
 
     Raises:
-        UsageError: the mapping has no rule for any of the labels.
+        UsageError: the mapping has no rule for any of the labels, or a rollback would come back to
+            the old ones.
         CatalogError: another migration waits to be finished, or a person gave a verdict meanwhile.
         TaxonomyError: the label file or the mapping is not valid.
     """
@@ -97,12 +105,18 @@ def migrate(
             ids = [label.label_id for label in labels]
             if done and done["digest"] == digest and list(catalog.label_set.places) == ids:
                 return replace(_report(done), is_done=True)
+            _refuse_rollback(catalog)
             plan = _prepare(catalog, labels, mapping, dry_run=dry_run)
-            plan |= {"digest": digest, "file": file, "mapping": str(mapping)}
             if not dry_run:
-                _begin(catalog, plan)
+                _embed(catalog, labels, vectors, watch)
+                plan_file = MigrationPlan(catalog.folder.labels)
+                copies = {
+                    "file": plan_file.copy(file, "labels"),
+                    "mapping": plan_file.copy(str(mapping), "mapping"),
+                }
+                _begin(catalog, plan | {"digest": digest} | copies)
         if not dry_run:
-            _replace_labels(catalog, labels, watch)
+            _replace_labels(catalog, labels, vectors, watch)
             _finish(catalog, plan, watch)
     return _report(plan)
 
@@ -123,6 +137,20 @@ def _unfinished(catalog: OpenCatalog, digest: str) -> dict[str, Any]:
     return plan
 
 
+def _refuse_rollback(catalog: OpenCatalog) -> None:
+    """Refuse where a rollback could come back to the old labels: verdicts would name the new ones.
+
+    Raises:
+        UsageError: it names the command that drops the generation that is kept.
+    """
+    if catalog.folder.generations().previous is not None:
+        raise UsageError(
+            f"catalog {catalog.folder.name!r} keeps what another model made, with the labels of "
+            "now: after a rollback people's verdicts would name labels that it does not have. "
+            "Drop it first: zeroshelf rollback --forget"
+        )
+
+
 def _begin(catalog: OpenCatalog, plan: Mapping[str, Any]) -> None:
     """Store the plan; from here on nothing else may write.
 
@@ -139,12 +167,31 @@ def _begin(catalog: OpenCatalog, plan: Mapping[str, Any]) -> None:
         )
 
 
-def _replace_labels(catalog: OpenCatalog, labels: Sequence[Label], watch: Watch) -> None:
-    """Make these the catalog's labels."""
-    catalog.create_collections(labels=False)
+def _embed(
+    catalog: OpenCatalog, labels: Sequence[Label], vectors: Path | None, watch: Watch
+) -> None:
+    """Embed the new labels and store them aside."""
     warn_of_same_paths(labels)
-    label_set, prompts, _ = embed_labels(catalog, labels, (), None, watch)
-    put_labels(catalog, label_set, prompts)
+    if vectors is None:
+        label_set, prompts, _ = embed_labels(catalog, labels, (), None, watch)
+    else:
+        label_set, prompts, _ = labels_with_vectors(catalog, labels, labels, vectors)
+    _new_labels(catalog).save(label_set, prompts)
+
+
+def _new_labels(catalog: OpenCatalog) -> LabelFolder:
+    return LabelFolder(MigrationPlan(catalog.folder.labels).aside)
+
+
+def _replace_labels(
+    catalog: OpenCatalog, labels: Sequence[Label], vectors: Path | None, watch: Watch
+) -> None:
+    """Make these the catalog's labels."""
+    new_labels, width = _new_labels(catalog), catalog.fingerprint.width
+    if new_labels.current() is None:  # an earlier version was killed
+        _embed(catalog, labels, vectors, watch)
+    catalog.create_collections(labels=False)
+    put_labels(catalog, new_labels.load(width), new_labels.prompts(width))
 
 
 def _prepare(
@@ -167,6 +214,7 @@ def _prepare(
             f"{str(mapping)!r} has no rule from a label of catalog {catalog.folder.name!r} to one "
             "of the file: it is of other taxonomies."
         )
+    _warn_of_rules(resolved)
     pairs = counterparts(current, labels, resolved)
     folder, size = catalog.folder.labels, verdict_bytes(catalog)
     with Mover(catalog, pairs, labels, dry_run=dry_run) as mover:
@@ -190,6 +238,17 @@ def _prepare(
         "inner": mover.inner,
         "left_file": str(folder / UNMAPPED) if mover.left.total() else "",
     }
+
+
+def _warn_of_rules(resolved: ResolvedMapping) -> None:
+    """Warn of rules that move nothing; a typing error looks so."""
+    for names, cause in (
+        (resolved.unknown_sources, "labels that the catalog lacks"),
+        (resolved.unknown_targets, "targets that are not in the label file"),
+        (resolved.undecided, "labels whose row is not accepted"),
+    ):
+        if names:
+            _log.warning("the mapping names %d %s, such as %r.", len(names), cause, names[0])
 
 
 def _finish(catalog: OpenCatalog, plan: Mapping[str, Any], watch: Watch) -> None:
@@ -222,7 +281,7 @@ def _finish(catalog: OpenCatalog, plan: Mapping[str, Any], watch: Watch) -> None
         at_set.store_labels()  # with the gates, which moved
     warn_of_gates(catalog)
     MigrationPlan(folder.folder).finish()
-    shutil.rmtree(folder.folder / ASIDE, ignore_errors=True)
+    shutil.rmtree(MigrationPlan(folder.folder).aside, ignore_errors=True)
 
 
 def _report(plan: Mapping[str, Any]) -> MigrationReport:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,13 +24,12 @@ from indexer.core.records import Label
 from indexer.labels.examples import LabelledFolder
 from indexer.labels.gates import Branch, GateFile
 from indexer.labels.mapping_files import ResolvedMapping
+from indexer.labels.migration_plan import MigrationPlan
+
+_log = logging.getLogger(__name__)
 
 UNMAPPED = "unmapped.csv"
 """In the folder of the labels: what could not be moved."""
-
-
-ASIDE = "migrating"
-"""In the folder of the labels: the new files, until they take the place of the others."""
 
 GONE = "(removed) "
 """Before the id of a verdict's label that has no counterpart: no label has such an id, and another
@@ -41,28 +41,49 @@ class Counterparts:
     """New label ids by old ones.
 
     Attributes:
-        mapped: by rules.
+        mapped: by rules, one or several.
         kept: ids that both taxonomies have and no rule names.
     """
 
-    mapped: Mapping[str, str]
+    mapped: Mapping[str, tuple[str, ...]]
     kept: frozenset[str]
 
     def of(self, label_id: str) -> str | None:
-        """The new id of a label; None where it has none. "No label" stays so."""
+        """The new id of a label, of several the first; None where it has none.
+
+        "No label" stays so.
+        """
+        return next(iter(self.all_of(label_id)), None)
+
+    def all_of(self, label_id: str) -> tuple[str, ...]:
+        """The new ids of a label."""
         if not label_id or label_id in self.kept:
-            return label_id
-        return self.mapped.get(label_id)
+            return (label_id,)
+        return self.mapped.get(label_id, ())
 
 
 def counterparts(
     current: tuple[Label, ...], labels: Sequence[Label], resolved: ResolvedMapping
 ) -> Counterparts:
-    """The new ids of a catalog's labels; of several targets of a rule the first."""
-    mapped = {old: targets[0] for old, targets in resolved.targets.items() if targets}
+    """The new ids of a catalog's labels; warns of ids that stay and have another name."""
+    mapped = {old: targets for old, targets in resolved.targets.items() if targets}
     ruled = {*resolved.targets, *resolved.lost, *resolved.undecided}
-    new_ids = {label.label_id for label in labels}
-    kept = {label.label_id for label in current if label.label_id in new_ids} - ruled
+    new_names = {label.label_id: label.name for label in labels}
+    kept = {
+        label.label_id: label for label in current if label.label_id in new_names.keys() - ruled
+    }
+    renamed = [label for label in kept.values() if label.name != new_names[label.label_id]]
+    if renamed:
+        first = renamed[0]
+        _log.warning(
+            "%d labels without a rule keep their id and have another name in the file, such as %r: "
+            "%r becomes %r. Where an id means something else there, give its label a rule, or a "
+            "row with the status none.",
+            len(renamed),
+            first.label_id,
+            first.name,
+            new_names[first.label_id],
+        )
     return Counterparts(mapped, frozenset(kept))
 
 
@@ -88,7 +109,7 @@ class Mover:
         self._catalog, self._pairs, self._dry_run = catalog, pairs, dry_run
         self._root = catalog.folder.root
         self._folder = catalog.folder.labels
-        self._aside = self._folder / ASIDE
+        self._aside = MigrationPlan(self._folder).aside
         self._names = {label.label_id: label.name for label in labels}
         self._new_paths = {label.label_id: label.path for label in labels}
         self._parents = {label.parent_id for label in labels if label.parent_id}
@@ -180,8 +201,8 @@ class Mover:
                 continue
             branches: dict[str, Branch] = {}
             for branch in gate:
-                label_id = self._new_id("gates", name, branch.label_id)
-                if label_id is not None:
+                self._new_id("gates", name, branch.label_id)
+                for label_id in self._pairs.all_of(branch.label_id):
                     path = self._new_paths[label_id]
                     branches[label_id] = Branch(label_id=label_id, path=path)
             # A gate without any branch would let the set apply to every item: it stays as it is.

@@ -16,9 +16,11 @@ from indexer.catalog.opening import OpenCatalog, refuse_while_migrating
 from indexer.catalog.parts import PartRow
 from indexer.core.cells import inert
 from indexer.core.errors import CatalogError, UnknownItemError
+from indexer.core.label_sets import sets_option
 from indexer.core.protocols import Decision
 from indexer.core.records import Label
 from indexer.labels import taxonomy
+from indexer.labels.sets import LabelSet
 
 CONFIRMED = "confirmed"
 """Status of an item whose label a person has reviewed."""
@@ -208,13 +210,26 @@ def _restored_decisions(catalog: OpenCatalog) -> dict[str, Decision | None]:
 def reviewed_decisions(catalog: OpenCatalog) -> dict[str, Decision]:
     """Decisions by people, by item id, without those of removed labels."""
     label_set = catalog.label_set
+    corrections = CorrectionFile(catalog.folder.corrections).all()
     decided = {}
-    for item_id, correction in CorrectionFile(catalog.folder.corrections).all().items():
+    for item_id, correction in without_removed(corrections, label_set).items():
         place = label_set.places.get(correction.label_id)
-        if correction.label_id and place is None:
-            continue
         decided[item_id] = _decision(item_id, None if place is None else label_set.labels[place])
     return decided
+
+
+def without_removed(
+    corrections: Mapping[str, Correction], labels: LabelSet
+) -> dict[str, Correction]:
+    """The corrections by item whose label there still is: people are to look at the others again.
+
+    "No label" is one of them.
+    """
+    return {
+        item_id: correction
+        for item_id, correction in corrections.items()
+        if not correction.label_id or correction.label_id in labels.places
+    }
 
 
 def as_csv(catalog: OpenCatalog) -> str:
@@ -234,9 +249,8 @@ def as_csv(catalog: OpenCatalog) -> str:
 
 def count_removed_labels(catalog: OpenCatalog) -> int:
     """The number of items to which people gave a label that is removed now."""
-    label_places = catalog.label_set.places
-    corrections = CorrectionFile(catalog.folder.corrections).all().values()
-    return sum(row.label_id != "" and row.label_id not in label_places for row in corrections)
+    corrections = CorrectionFile(catalog.folder.corrections).all()
+    return len(corrections) - len(without_removed(corrections, catalog.label_set))
 
 
 def _current_decision(catalog: OpenCatalog, item_id: str) -> ReplacedDecision:
@@ -275,7 +289,13 @@ def _label_id(catalog: OpenCatalog, verdict: Verdict, label: str, current_label_
     if verdict is Verdict.CORRECTED:
         (label_id,) = taxonomy.resolve(catalog.label_set.labels, [label])
         return label_id
-    if current_label_id not in catalog.label_set.places:
+    if current_label_id and current_label_id not in catalog.label_set.places:
+        raise CatalogError(
+            f"the item's label {current_label_id!r} was removed: correct it, or decide again with: "
+            "zeroshelf categorize --to categories.parquet --write-back"
+            f"{sets_option(catalog.folder.set_name)}"
+        )
+    if not current_label_id:
         raise CatalogError(
             "the item has no label to accept: categorize with write-back, or correct it."
         )

@@ -15,6 +15,7 @@ from indexer.catalog.decisions import DecisionFiles, columns
 from indexer.catalog.opening import OpenCatalog
 from indexer.core.records import BoolArray, DoubleArray, FloatArray, IndexArray
 from queries.deciding.calibration import Status
+from queries.review.corrections import without_removed
 from queries.review.order import look_alikes_last, nearest, trust
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ class Queue:
     Attributes:
         total: items that nobody has reviewed.
         doubtful: those of them whose label is not accepted.
-        reviewed: items of the chosen labels that people have reviewed, whatever their status was.
+        reviewed: items of the chosen labels that people have reviewed, whatever their status was;
+            those to which they gave a label that is removed since wait again.
         expected_wrong: expected number of wrong labels among ``total``: the sum of 1 - score. It
             holds as far as scores are probabilities.
         expected_errors: the same as a share of all chosen items, reviewed ones included.
@@ -280,11 +282,11 @@ class DecisionCache:
         return sorted(counts, key=lambda count: (-count.items, count.label))
 
     def corrections(self, catalog: OpenCatalog) -> dict[str, Correction]:
-        """Corrections by item id."""
+        """Corrections by item id, without those of removed labels."""
         home = catalog.folder.corrections
         if home not in self._corrections:
             self._corrections[home] = CorrectionFile(home)
-        return self._corrections[home].all()
+        return without_removed(self._corrections[home].all(), catalog.label_set)
 
     def _rows(self, catalog: OpenCatalog) -> pa.Table:
         """Columns of ``Doubt``, a row each item that was categorized."""

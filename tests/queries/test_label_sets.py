@@ -291,12 +291,12 @@ def test_a_gate_to_a_category_that_is_not_there_is_refused(options: CatalogOptio
 def test_a_removed_category_is_told_and_keeps_the_gate(
     options: CatalogOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Deciding the set is refused; other sets are decided."""
-    gate(options, "l2")
+    """Deciding the set is refused, and the remedy keeps the other category; other sets go on."""
+    gate(options, "l2", "l0")
     remove_labels(options, ["l2"])
-    assert (
-        "label set 'colour' applies to 1 categories that are removed, such as 'l2'" in caplog.text
-    )
+    assert "label set 'colour' applies to categories that are removed, 1 of them" in caplog.text
+    assert "such as 'l2'" in caplog.text
+    assert "zeroshelf labels gate l0 CATEGORY --set colour" in caplog.text
     with pytest.raises(UsageError, match=r"applies to 'label 2' \(id 'l2'\).*labels gate"):
         decide(options, "category", "colour")
     assert len(decide(options, "category")) == len(ITEMS)

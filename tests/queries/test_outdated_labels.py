@@ -10,12 +10,16 @@ import pytest
 from catalogs import add_items, set_labels
 from test_label_sets import add_set
 
+from indexer.catalog.corrections import Verdict
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.catalog.outdated_labels import count_outdated_labels
+from indexer.core.errors import CatalogError
 from indexer.jobs.labels import remove_labels
 from indexer.jobs.removal import remove_items
 from indexer.jobs.status import catalog_status
+from indexer.labels.examples import LabelledFolder, LabelledItems
 from queries.categorizing.categorize import categorize
+from queries.review.corrections import store_verdict
 from queries.search.finding import find
 from queries.search.query import SearchQuery
 
@@ -99,3 +103,36 @@ def test_a_renamed_label_is_told(options: CatalogOptions) -> None:
         "on 2 rows (category): zeroshelf categorize --to categories.parquet --write-back "
         "--catalog catalog"
     )
+
+
+def test_examples_and_verdicts_of_a_label_that_goes_are_told(
+    options: CatalogOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, by their kinds; a label that gets others below it teaches no more, either."""
+    labelled = LabelledItems(("i0", "i2"), ("l0", "l1"), EYE[[0, 1]])
+    with open_catalog(options, write=True) as catalog:
+        LabelledFolder(catalog.folder.labels).save_taught(labelled)
+        LabelledFolder(catalog.folder.labels).save_calibrating(labelled)
+        store_verdict(catalog, "i2", Verdict.ACCEPTED)
+        store_verdict(catalog, "i0", Verdict.REJECTED)
+    remove_labels(options, ["l1"])
+    told = [text for text in caplog.messages if "They are kept" in text]
+    (text,) = told
+    assert text.startswith("1 taught examples, 1 calibrating items, 1 verdicts of people are of")
+    assert "such as 'l1'" in text
+    caplog.clear()
+    remove_labels(options.of_set("colour"), ["red"])
+    assert not any("They are kept" in text for text in caplog.messages)
+    set_labels(options, EYE[:2], ["", "l0"])
+    (text,) = [text for text in caplog.messages if "They are kept" in text]
+    assert text.startswith("1 taught examples, 1 calibrating items are of labels")
+
+
+def test_a_removed_label_can_not_be_accepted(options: CatalogOptions) -> None:
+    """The message says why, and what helps."""
+    remove_labels(options, ["l1"])
+    with (
+        open_catalog(options) as catalog,
+        pytest.raises(CatalogError, match=r"label 'l1' was removed: correct it, or decide again"),
+    ):
+        store_verdict(catalog, "i2", Verdict.ACCEPTED)
