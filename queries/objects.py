@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,8 @@ from queries.deciding.question import Question
 from queries.results import PictureObject, PictureObjects
 from queries.search.finding import find
 from queries.search.query import SearchQuery
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +104,11 @@ def find_like(
         vectors: float32 (n, d), of the n things' crops.
         query: its vector is each thing's.
     """
+    found = [find(catalog, replace(query, vector=vector)) for vector in vectors]
+    for note in dict.fromkeys(note for result in found for note in result.notes):
+        _log.warning("%s", note)
     objects = [
-        replace(thing, hits=tuple(find(catalog, replace(query, vector=vector)).hits))
-        for thing, vector in zip(results.objects, vectors, strict=True)
+        replace(thing, hits=tuple(result.hits))
+        for thing, result in zip(results.objects, found, strict=True)
     ]
     return replace(results, objects=tuple(objects))

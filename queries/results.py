@@ -122,6 +122,7 @@ class SearchResult:
             similarity all above it; else the nearest ones.
         next_after: of a list, the id behind which its next page begins; None where this is the
             last, and where something was searched for.
+        notes: what to know of the hits: that labels of some were removed or renamed since.
     """
 
     hits: list[SearchHit]
@@ -129,6 +130,7 @@ class SearchResult:
     counted: int = 0
     all_counted: bool = True
     next_after: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

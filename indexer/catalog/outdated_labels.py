@@ -8,7 +8,7 @@ are kept, and count no more: whoever removes it is told.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ def warn_of_stored(catalog: OpenCatalog) -> None:
         return
     if count:
         rows = "row" if catalog.ledger.parts.exist else "item"
-        _warn(catalog, f"{count:,} {rows}{'' if count == 1 else 's'}", count)
+        _log.warning("%s", _note(catalog, f"{count:,} {rows}{'' if count == 1 else 's'}", count))
 
 
 def warn_of_given(catalog: OpenCatalog, previous: LabelSet) -> None:
@@ -114,8 +114,10 @@ def warn_of_given(catalog: OpenCatalog, previous: LabelSet) -> None:
         )
 
 
-def warn_of_found(catalog: OpenCatalog, hits: Sequence[tuple[str, str, Mapping[str, Any]]]) -> None:
-    """Warn where items that a search found have outdated labels.
+def notes_of_found(
+    catalog: OpenCatalog, hits: Sequence[tuple[str, str, Mapping[str, Any]]]
+) -> Iterator[str]:
+    """What is to be told where items that a search found have outdated labels.
 
     Args:
         hits: the label's id, its name, and the attributes of each item.
@@ -130,18 +132,15 @@ def warn_of_found(catalog: OpenCatalog, hits: Sequence[tuple[str, str, Mapping[s
         if not any(label_id for label_id, _ in stored):
             continue
         if count := sum(is_outdated(at_set.label_set, *pair) for pair in stored):
-            _warn(at_set, f"{count:,} of the {len(hits):,} items shown", count)
+            yield _note(at_set, f"{count:,} of the {len(hits):,} items shown", count)
 
 
-def _warn(catalog: OpenCatalog, which: str, count: int) -> None:
+def _note(catalog: OpenCatalog, which: str, count: int) -> str:
     set_name = catalog.folder.set_name
     of_set = "" if set_name == CATEGORY else f" of the set {set_name!r}"
-    _log.warning(
-        "%s %s a label%s that was removed or renamed since, and filters find %s by it. Decide "
-        "again with: zeroshelf categorize --to categories.parquet --write-back%s",
-        which,
-        "has" if count == 1 else "have",
-        of_set,
-        "it" if count == 1 else "them",
-        sets_option(set_name),
+    has, them = ("has", "it") if count == 1 else ("have", "them")
+    return (
+        f"{which} {has} a label{of_set} that was removed or renamed since, and filters find {them} "
+        "by it. Decide again with: zeroshelf categorize --to categories.parquet --write-back"
+        f"{sets_option(set_name)}"
     )

@@ -97,4 +97,4 @@ def doctor(
     else:
         console.show_findings(rows, title=f"Catalog {common.catalog}")
     if any(finding.state is job.State.PROBLEM for finding in findings):
-        raise typer.Exit(ExitCode.FAILED)
+        raise typer.Exit(ExitCode.FAILED if common.folder.exists() else ExitCode.USAGE)

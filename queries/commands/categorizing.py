@@ -150,7 +150,7 @@ def _adapted(report: CategorizeReport) -> str:
     if not report.adapted:
         return "no"
     fitted = "" if report.fitted is None else f", fitted in this run: {report.fitted}"
-    return f"yes{fitted}; centred by {report.trust:.2f}"
+    return f"yes{fitted}; the items' mean is taken off by {report.trust:.0%}"
 
 
 def _accepted(report: CategorizeReport) -> str:

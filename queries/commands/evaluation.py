@@ -31,6 +31,7 @@ from queries.commands.options import (
     UnderLabels,
     chosen_labels,
 )
+from queries.commands.sentences import MEASURES_IN_WORDS
 from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 
@@ -255,7 +256,16 @@ def _show(evaluation: Any, output: Output, files: Mapping[str, Path | None]) -> 
     if evaluation.control is not None:
         _show_control(evaluation.control)
     for name, groups in {"level": evaluation.levels, **evaluation.slices}.items():
-        rows = [{name: group["name"], **_without_name(group)} for group in map(asdict, groups)]
+        rows = [
+            {
+                name: group.name,
+                "items": group.items,
+                "accuracy": group.acc1,
+                "95% from": group.low,
+                "to": group.high,
+            }
+            for group in groups
+        ]
         if rows:
             console.show_table(rows, title=f"By {name}")
     _show_confusions(evaluation)
@@ -269,29 +279,27 @@ def _facts(evaluation: Any) -> dict[str, Any]:
     unknowns = f", {evaluation.unknowns:,} of none of the labels" if evaluation.unknowns else ""
     low, high = evaluation.interval
     figures = {
-        name: value
+        name: f"{value:.4f}"
         for name, value in evaluation.measures.items()
         if not math.isnan(value) and (evaluation.levels or not name.startswith("hierarchical"))
     }
+    figures["acc1"] += f"  (95% interval {low:.4f} to {high:.4f})"
+    if evaluation.with_taught is not None and not evaluation.of_training:
+        for name in figures:
+            figures[name] += f"; {evaluation.with_taught[name]:.4f} with those left out"
     training = {}
     if evaluation.taught + evaluation.calibrating:
         training["learnt from" if evaluation.of_training else "left out"] = _training_items(
             evaluation
         )
-    facts: dict[str, Any] = {
+    return {
         "items": f"{evaluation.items:,} with a truth{unknowns}{left_out}",
         **training,
         "labels": f"{evaluation.labels:,}"
         + ("" if evaluation.labels_certain else " or more")
         + (f" of level {evaluation.level}, where truths are cut too" if evaluation.level else ""),
-        **figures,
-        "acc1": f"{figures['acc1']:.4f}  (95% interval {low:.4f} to {high:.4f})",
+        **{MEASURES_IN_WORDS[name]: value for name, value in figures.items()},
     }
-    if evaluation.with_taught is not None and not evaluation.of_training:
-        for name, value in figures.items():
-            alone = facts[name] if isinstance(facts[name], str) else f"{value:.4f}"
-            facts[name] = f"{alone}; {evaluation.with_taught[name]:.4f} with those left out"
-    return facts
 
 
 def _show_confusions(evaluation: Any) -> None:
@@ -337,10 +345,6 @@ def _show_control(control: Any) -> None:
     console.say(control.verdict)
 
 
-def _without_name(group: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in group.items() if name != "name"}
-
-
 def _compare(first_table: Path, second_table: Path, output: Output) -> None:
     from queries.evaluation.compare import compare as job
     from queries.evaluation.compare import load
@@ -362,7 +366,8 @@ def _compare(first_table: Path, second_table: Path, output: Output) -> None:
     rows: list[dict[str, Any]] = [asdict(difference) for difference in comparison.differences]
     if output == Output.TABLE:
         for row, difference in zip(rows, comparison.differences, strict=True):
-            row["sure"] = "yes" if difference.sure else "no"
+            row |= {"measure": MEASURES_IN_WORDS[difference.measure]}
+            row |= {"sure": "yes" if difference.sure else "no"}
     console.show_rows(
         rows, output, title=f"{second_table} against {first_table}, {comparison.items:,} items"
     )

@@ -176,7 +176,14 @@ def _show(explanation: Explanation) -> None:
         title = "Its parts, each alone" if has_places else "Its pictures, each alone"
         console.show_rows(views, "table", title=title)
     if explanation.title is not None:
-        console.show_facts(console.in_words(asdict(explanation.title)))
+        says = explanation.title
+        facts = {
+            "title": says.title,
+            "its best label alone": says.label,
+            "best label of the picture alone": f"{says.picture_label}, {says.picture_score:.4f}",
+            "share of the title in the scores": says.weight,
+        }
+        console.show_facts(facts, title="What the title adds")
     if explanation.separation is not None:
         names = [
             "none of them" if entry is None else entry.label

@@ -136,6 +136,7 @@ def search(
         if output == SearchOutput.HTML:
             raise UsageError("--output html goes without --server, which has a page of its own.")
         result = search_remotely(remote, query, inputs)
+        _tell_notes(result)
         shown_columns = () if columns.strip() == _ALL else tuple(words(columns))
         _warn_of_unknown(result, shown_columns)
     else:
@@ -145,10 +146,16 @@ def search(
             result = find_by_inputs(
                 catalog, inputs, query, decoder=reading.contents(), fetcher=fetcher
             )
+            _tell_notes(result)
             if output == SearchOutput.HTML:
                 _write_page(result, inputs, common.catalog, fetcher, reading)
                 return
     _show(result, output, shown_columns or _default_columns(result, output, columns, hybrid=hybrid))
+
+
+def _tell_notes(result: SearchResult) -> None:
+    for note in result.notes:
+        console.warn(note)
 
 
 def _write_page(

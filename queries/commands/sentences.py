@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from indexer.core.label_sets import CATEGORY, set_option
@@ -13,6 +13,25 @@ if TYPE_CHECKING:
     from queries.teaching.calibrate import CalibrateReport
     from queries.teaching.teach import TeachReport
     from queries.teaching.unknown_figures import UnknownFigures
+
+MEASURES_IN_WORDS: Mapping[str, str] = {
+    "acc1": "accuracy (top 1)",
+    "acc5": "accuracy (top 5)",
+    "mean_per_class_recall": "recall, mean of the classes",
+    "macro_f1": "F1, mean of the classes",
+    "hierarchical_precision": "precision of whole paths",
+    "hierarchical_recall": "recall of whole paths",
+    "hierarchical_f1": "F1 of whole paths",
+    "acc1_surest_80": "accuracy of the surest 80%",
+    "expected_calibration_error": "calibration error",
+    "sweep_calibration_error": "calibration error, less biased",
+    "set_coverage": "sets that hold the truth",
+    "mean_set_size": "labels in a set, mean",
+    "auroc_unknown": "AUROC of the unknown score",
+    "known_called_unknown": "known called unknown",
+    "unknown_called_known": "unknown called known",
+}
+"""What the terminal calls the measures; ``docs/evaluation.md`` says what each is."""
 
 
 def of_teaching(report: TeachReport, set_name: str = CATEGORY) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -34,6 +35,8 @@ from queries.results import Prediction, SearchHit
 from queries.search.facets import require_columns, value_of
 from queries.search.query import SearchQuery
 from queries.search_inputs import SearchInputs, find_by_inputs
+
+_log = logging.getLogger(__name__)
 
 _HIT_TYPES = {
     "item_id": pa.string(),
@@ -255,9 +258,12 @@ class Asking(Opened):
             )
             if columns:
                 require_columns(columns, catalog.value_columns, "columns")
-            hits = find_by_inputs(
+            result = find_by_inputs(
                 catalog, inputs, search_query, decoder=ContentDecoder(), fetcher=fetcher
-            ).hits
+            )
+        for note in result.notes:
+            _log.warning("%s", note)
+        hits = result.hits
         return Frame.of_rows(
             [_hit_row(hit, columns) for hit in hits],
             _HIT_TYPES | dict.fromkeys(columns),

@@ -9,7 +9,7 @@ from typing import Any
 
 from indexer.catalog.grouping import nearest_items, of_item
 from indexer.catalog.opening import OpenCatalog
-from indexer.catalog.outdated_labels import warn_of_found
+from indexer.catalog.outdated_labels import notes_of_found
 from indexer.core.errors import UsageError
 from indexer.core.parts import place_text
 from indexer.core.protocols import Hit
@@ -102,13 +102,15 @@ def find(catalog: OpenCatalog, query: SearchQuery) -> SearchResult:
     if query.facets and query.min_similarity is None:
         counted = counted[:FACET_HITS]
     page = hits[query.offset : query.offset + query.limit]
-    warn_of_found(catalog, [(hit.label_id, hit.label, hit.attributes) for hit in page])
     return SearchResult(
         hits=_with_parts(catalog, page),
         facets=tuple(count_values(counted, column) for column in query.facets),
         counted=len(counted),
         all_counted=ranking.is_complete and len(counted) == len(ranking.hits),
         next_after=None if query.group_by else ranking.next_after(query),
+        notes=tuple(
+            notes_of_found(catalog, [(hit.label_id, hit.label, hit.attributes) for hit in page])
+        ),
     )
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from shell import Shell, write_rows, write_vectors
+
+from queries.commands.sentences import MEASURES_IN_WORDS
 
 COUNT = 30
 LABELS = ["m", "c", "b"]
@@ -43,7 +46,11 @@ def test_a_table_for_people(shop: Shell) -> None:
     assert "20 with a truth, 10 without a truth left out" in printed
     assert "95% interval" in printed
     assert "By colour" in printed
-    assert "hierarchical" not in printed  # the labels are flat
+    assert "accuracy (top 1)" in printed
+    assert "whole paths" not in printed  # the labels are flat
+    assert not re.search(r"[a-z0-9]_[a-z0-9]", printed)  # the keys of the JSON
+    measures = shop.json("evaluate", "out.parquet", "--truth", "truth")["measures"]
+    assert measures.keys() == MEASURES_IN_WORDS.keys()
 
 
 def test_confusions_and_the_files_written_are_printed(shop: Shell) -> None:

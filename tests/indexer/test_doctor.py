@@ -220,6 +220,7 @@ def test_the_command_says_what_to_do_and_fails_on_problems(tmp_path: Path) -> No
     made = make_catalog(tmp_path / "data", unit(20), unit(3, seed=1))
     shell = Shell(tmp_path, in_process=True, data_dir=made.data_dir)
     assert "20 of 20 in the archive" in shell("doctor").stdout
+    assert "there is no catalog 'shpo'" in shell("doctor", "--catalog", "shpo", code=2).stdout
     with open_catalog(made) as catalog:
         catalog.items.delete(["i3"])
         catalog.items.flush()

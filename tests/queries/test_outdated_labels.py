@@ -43,12 +43,10 @@ def _decide(options: CatalogOptions) -> None:
         categorize(catalog, options.data_dir.parent / "c.parquet", sets=sets, write_back=True)
 
 
-def _warnings(options: CatalogOptions, caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
-    """What a search by a filter warns of."""
-    caplog.clear()
-    with caplog.at_level(logging.WARNING), open_catalog(options) as catalog:
-        find(catalog, SearchQuery(vector=None, filter_expression=text, limit=2))
-    return [record.getMessage() for record in caplog.records]
+def _notes(options: CatalogOptions, text: str) -> list[str]:
+    """What a search by a filter tells of its hits."""
+    with open_catalog(options) as catalog:
+        return list(find(catalog, SearchQuery(vector=None, filter_expression=text, limit=2)).notes)
 
 
 def _status(options: CatalogOptions) -> str | None:
@@ -68,17 +66,15 @@ def test_items_with_a_removed_label_are_told(
     assert "2 items have a label that was removed or renamed since" in caplog.text
     assert remedy in caplog.text
     assert _status(options) == f"on 2 rows (category): {remedy} --catalog catalog"
-    (told,) = _warnings(options, caplog, 'label == "label 1"')
+    (told,) = _notes(options, 'label == "label 1"')
     assert told.startswith("2 of the 2 items shown have a label that was removed")
-    assert _warnings(options, caplog, 'label == "label 0"') == []
+    assert _notes(options, 'label == "label 0"') == []
     _decide(options)
     assert _status(options) is None
-    assert _warnings(options, caplog, 'label_id != ""') == []
+    assert _notes(options, 'label_id != ""') == []
 
 
-def test_removed_items_and_other_sets_are_told_apart(
-    options: CatalogOptions, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_removed_items_and_other_sets_are_told_apart(options: CatalogOptions) -> None:
     """A removed item's decision does not count, and the remedy names the set."""
     remove_labels(options.of_set("colour"), ["red"])
     colour = options.of_set("colour")
@@ -91,7 +87,7 @@ def test_removed_items_and_other_sets_are_told_apart(
     assert status is not None
     assert "on 1 row (colour)" in status
     assert "--sets colour" in status
-    (told,) = _warnings(options, caplog, 'attributes["colour"] == "red"')
+    (told,) = _notes(options, 'attributes["colour"] == "red"')
     assert told.startswith("1 of the 1 items shown has a label of the set 'colour'")
     assert told.endswith("--write-back --sets colour")
 

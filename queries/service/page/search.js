@@ -27,6 +27,7 @@ export function show(view, { query }) {
   const grouped = element("input", { id: "group", placeholder: "brand" });
   const columns = element("input", { id: "columns", placeholder: "price, brand" });
   const chips = element("div", { id: "chips" });
+  const notes = element("div", { id: "notes" });
   const more = element("details", {}, element("summary", {}, "More"),
     element("div", { className: "row" },
       element("label", {}, "Not", without),
@@ -51,7 +52,7 @@ export function show(view, { query }) {
   file.addEventListener("change", attempt(() => start({ file: file.files[0] })));
   scene.addEventListener("change", attempt(async () => {
     asked = null;
-    for (const part of [grid, chips]) part.replaceChildren();
+    for (const part of [grid, chips, notes]) part.replaceChildren();
     end.textContent = "";
     await look(scene.files[0], things, { filter: conditions(), group_by: grouped.value.trim() }, (hit) => go({ item_id: hit.item_id }));
     scene.value = ""; // the same picture may be chosen again
@@ -89,6 +90,7 @@ export function show(view, { query }) {
       isList, item_ids: chosen, after: null };
     grid.replaceChildren();
     chips.replaceChildren();
+    notes.replaceChildren();
     end.textContent = "";
     await next();
     const found = grid.children.length;
@@ -106,6 +108,7 @@ export function show(view, { query }) {
     try {
       const answer = await page(query);
       if (query !== asked) return;
+      if (answer.notes.length) notes.replaceChildren(...answer.notes.map((note) => element("p", { className: "small dim" }, note)));
       if (!query.shown) chips.replaceChildren(...answer.facets.map((facet) => counts(facet, answer, narrow)));
       grid.append(...answer.hits.map((hit) => itemCard(hit, { columns: listed(columns.value), more: attempt(() => go({ text: words.value, item_id: hit.item_id })) })));
       query.shown += answer.hits.length;
@@ -132,7 +135,7 @@ export function show(view, { query }) {
     if (entries.some((entry) => entry.isIntersecting)) next().catch((error) => say(error.message));
   }, { rootMargin: "800px" });
   watch.observe(end);
-  view.append(element("h2", {}, "Search"), form, things, chips, grid, end);
+  view.append(element("h2", {}, "Search"), form, things, chips, notes, grid, end);
   words.value = query.get("text") ?? "";
   filter.value = query.get("filter") ?? "";
   status.value = query.get("status") ?? "";

@@ -140,3 +140,7 @@ class SearchResponse(Wire):
         default=None,
         description="Of a list: what ``after`` is for its next page; null where this is the last.",
     )
+    notes: list[str] = Field(
+        default=[],
+        description="What to know of the hits: that labels of some were removed or renamed since.",
+    )

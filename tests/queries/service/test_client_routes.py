@@ -22,7 +22,14 @@ from indexer.jobs.ingest import ingest
 from indexer.jobs.ingest_options import IngestOptions
 from pocket.clips import write_clip
 from queries import Client
-from queries.results import Facet, PictureObject, PictureObjects, Prediction, SearchHit
+from queries.results import (
+    Facet,
+    PictureObject,
+    PictureObjects,
+    Prediction,
+    SearchHit,
+    SearchResult,
+)
 from queries.service.client import ServiceError, results
 from queries.service.client.results import NewItem, ServiceJob
 from queries.service.settings import ServiceSettings
@@ -205,6 +212,7 @@ def test_results_have_the_fields_of_the_description(client: Client) -> None:
         "CategoryOut": results.Category,
         "JobOut": results.ServiceJob,
         "FacetOut": Facet,
+        "SearchResponse": SearchResult,
         "ObjectsResponse": PictureObjects,
     }
     for name, kind in pairs.items():

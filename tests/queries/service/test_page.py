@@ -14,7 +14,7 @@ import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from queries.pages.item_map import map_page
@@ -158,6 +158,21 @@ def test_search_and_more_like_this(page: Page, address: str) -> None:
     page.get_by_label("Filter").fill("drop table (")
     page.get_by_role("button", name="Search").click()
     expect(page.locator("#status")).to_contain_text("filter")
+
+
+def test_what_is_to_be_known_of_hits_stands_above_them(page: Page, address: str) -> None:
+    """The notes of the answer, which go with the next search."""
+
+    def noted(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"notes": ["an old label"]})
+
+    page.route("**/v1/search", noted)
+    page.goto(f"{address}/#search?text=guitar")
+    expect(page.locator("#notes")).to_have_text("an old label")
+    page.unroute("**/v1/search")
+    page.goto(f"{address}/#search?text=mug")
+    expect(page.locator("#notes")).to_be_empty()
 
 
 def test_things_in_a_picture_have_boxes_and_items(

@@ -31,6 +31,17 @@ def test_exact_words_are_found(client: TestClient) -> None:
     assert {hit["found_by"] for hit in plain} == {"vector"}
 
 
+def test_labels_that_are_no_more_are_told(client: TestClient, options: CatalogOptions) -> None:
+    """Beside the hits that have them, until the next categorization."""
+    with open_catalog(options, write=True) as catalog:
+        categorize(catalog, options.data_dir / "out.parquet", write_back=True)
+    assert ask(client, text="mug", limit=2)["notes"] == []
+    assert client.delete("/v1/labels/mug").is_success
+    (note,) = ask(client, text="mug", limit=2)["notes"]
+    assert note.startswith("2 of the 2 items shown have a label that was removed or renamed since")
+    assert note.endswith("zeroshelf categorize --to categories.parquet --write-back")
+
+
 def test_what_is_not_wanted_is_left_out(client: TestClient) -> None:
     """Everything with the words."""
     hits = ask(client, text="mug", hybrid=True, without=["red"])["hits"]
