@@ -20,7 +20,7 @@ from queries.service.schemas.classifying import ClassifyOptions, UploadOptions
 from queries.service.schemas.explaining import ExplainOptions
 from queries.service.schemas.reviewing import ReviewStatus, VerdictIn, WithdrawRequest
 from queries.service.schemas.searching import SearchRequest
-from queries.service.schemas.wire import Input, SetName, Wire
+from queries.service.schemas.wire import Input, SetName, Wire, message_of
 
 _PICTURE = "Path of a picture on the machine where this server runs."
 
@@ -134,7 +134,7 @@ class Tool:
             checked = self.arguments.model_validate(arguments)
         except ValidationError as error:
             problems = (
-                f"{'.'.join(map(str, problem['loc'])) or 'arguments'}: {problem['msg']}"
+                f"{'.'.join(map(str, problem['loc'])) or 'arguments'}: {message_of(problem)}"
                 for problem in error.errors()
             )
             raise UsageError("; ".join(problems)) from error

@@ -28,6 +28,7 @@ from indexer.core.errors import (
     ZeroshelfError,
 )
 from queries.service.headers import SECURITY_HEADERS
+from queries.service.schemas.wire import message_of
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -146,7 +147,7 @@ def install(app: FastAPI, places: Places) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         errors = [
-            {"where": "/".join(str(key) for key in one["loc"]), "message": one["msg"]}
+            {"where": "/".join(str(key) for key in one["loc"]), "message": message_of(one)}
             for one in error.errors()
         ]
         detail = "; ".join(f"{one['where']}: {one['message']}" for one in errors[:5])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +17,7 @@ from queries.service.client.answers import (
     search_result_of,
     value_of,
 )
-from queries.service.client.connection import Connection, ServiceError, file_part
+from queries.service.client.connection import Connection, ServiceError, file_part, json_of
 from queries.service.client.results import Classification, Explanation
 
 _LISTED_AT_ONCE = 500
@@ -78,7 +77,7 @@ class Asking(Connection):
                 for place, picture in enumerate(pictures[page], start)
             ]
             title_fields = {"titles": titles[page]} if titles else {}
-            sent = json.dumps(options | title_fields)
+            sent = json_of(options | title_fields)
             answers.append(self._labelled(len(files), files=files, data={"options": sent}))
         for chunk in self._parts(inputs):
             content = {"inputs": chunk, "options": options}
@@ -254,4 +253,4 @@ class Asking(Connection):
     ) -> Any:
         """The answer to a form of a picture and a part of JSON."""
         files = [("picture", file_part(picture, 0))]
-        return self._ask("POST", path, files=files, data={part: json.dumps(sent)})
+        return self._ask("POST", path, files=files, data={part: json_of(sent)})

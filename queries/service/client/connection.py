@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
@@ -54,6 +55,8 @@ class Connection:
     ) -> None:
         import httpx
 
+        if not address.startswith(("http://", "https://")):
+            raise UsageError(f"address {address!r}: give one that begins with http:// or https://.")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(base_url=address, headers=headers, timeout=timeout_s)
         self._address = address
@@ -146,6 +149,9 @@ class Connection:
         """
         import httpx
 
+        if "json" in content:
+            content["content"] = json_of(content.pop("json"))
+            content["headers"] = {"Content-Type": "application/json"}
         attempts = self._retries + 1 if repeatable else 1
         request = self._http.build_request(method, path, **content)
         for attempt in range(attempts):
@@ -217,15 +223,46 @@ def file_part(picture: str | Path | bytes, place: int) -> tuple[str, bytes]:
     """A part of a form: its file name and content.
 
     Raises:
-        UsageError: the file can't be read.
+        UsageError: the file can't be read, or it is no path.
     """
     if isinstance(picture, bytes):
         return f"picture {place + 1}", picture
-    path = Path(picture)
+    try:
+        path = Path(picture)
+    except TypeError as error:
+        kind = type(picture).__name__
+        raise UsageError(
+            f"picture {place + 1} is {kind}: give its path, or it encoded, as bytes."
+        ) from error
     try:
         return path.name, path.read_bytes()
     except OSError as error:
         raise UsageError(f"{str(picture)!r} can't be read: {error.strerror}.") from error
+
+
+def json_of(value: Any) -> str:
+    """A value as JSON; numbers of numpy, dates and paths too.
+
+    Raises:
+        UsageError: it holds what JSON has not, such as NaN.
+    """
+    try:
+        return json.dumps(value, default=_plain, allow_nan=False)
+    except ValueError as error:
+        raise UsageError(
+            "NaN and infinite numbers can't be sent: leave them out, or give None."
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    for method in ("tolist", "isoformat"):
+        if hasattr(value, method):
+            return getattr(value, method)()
+    if isinstance(value, PurePath):
+        return str(value)
+    raise UsageError(
+        f"{value!r:.60} can't be sent: give texts, numbers, dates, and lists and mappings of them."
+    )
 
 
 def path_of(folder: str, name: str) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from indexer.core.errors import UsageError
+from indexer.core.given_values import is_missing, refuse_single
 from queries.service.client.answers import item_of, values_of
-from queries.service.client.connection import Connection, file_part, path_of
+from queries.service.client.connection import Connection, file_part, json_of, path_of
 from queries.service.client.results import NewItem, ServedItem, StoredItem
 
 
@@ -27,8 +28,12 @@ class Items(Connection):
         Raises:
             ServiceError: refused; items of earlier requests are stored.
             StoreUnavailableError: the service does not answer.
-            UsageError: a picture can't be read.
+            UsageError: a picture can't be read, or what is given is no ``NewItem``.
         """
+        refuse_single("items", items)
+        for place, item in enumerate(items := list(items)):
+            if not isinstance(item, NewItem):
+                raise UsageError(f"items[{place}] is {item!r:.60}: give NewItem(item_id=...).")
         stored: list[StoredItem] = []
         for batch in self._batches(items):
             rows = [_row(item) for item in batch]
@@ -39,7 +44,7 @@ class Items(Connection):
                     ("pictures", file_part(item.picture or b"", place))
                     for place, item in enumerate(batch)
                 ]
-                form = {"items": json.dumps({"items": rows})}
+                form = {"items": json_of({"items": rows})}
                 answer = self._ask("POST", "/v1/items", files=files, data=form)
             stored += values_of(StoredItem, answer["results"])
         return stored
@@ -117,7 +122,7 @@ class Items(Connection):
 def _row(item: NewItem) -> dict[str, Any]:
     row: dict[str, Any] = {
         "item_id": item.item_id,
-        "title": item.title,
-        "metadata": dict(item.metadata),
+        "title": "" if is_missing(item.title) else item.title,
+        "metadata": {name: value for name, value in item.metadata.items() if not is_missing(value)},
     }
     return row if item.url is None else row | {"url": item.url}

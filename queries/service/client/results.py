@@ -186,6 +186,7 @@ class NewItem:
         picture: path on this machine, or an encoded picture or sound; it is uploaded. Without it
             and without ``url`` the item is a text, its title.
         url: where the service fetches the picture, if it may.
+        metadata: values by column; what is None or NaN is left out.
     """
 
     item_id: str

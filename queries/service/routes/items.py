@@ -50,6 +50,8 @@ MayWrite = Depends(requires(Scope.WRITE))
 MayRead = Depends(requires(Scope.READ))
 
 
+_REPEATED = "the id stands in this request before: the first item was kept"
+
 _BODY = body(
     "ItemsRequest", files="pictures", many=True, json_part="items", part_model="ItemsRequest"
 )
@@ -80,7 +82,10 @@ async def put_items(request: Request) -> ItemsResponse:
         raise Problem(413, "too-many", "Too many items", detail)
     failed: dict[str, str] = {}
     items = []
-    for item_in, upload in zip(body.items, uploads, strict=True):
+    first_places = {item_in.item_id: place for place, item_in in reversed([*enumerate(body.items)])}
+    for place, (item_in, upload) in enumerate(zip(body.items, uploads, strict=True)):
+        if place != first_places[item_in.item_id]:
+            continue
         try:
             items.append(await _item(item_in, upload, engine, spool))
         except ItemError as error:
@@ -92,7 +97,15 @@ async def put_items(request: Request) -> ItemsResponse:
         failed |= await writer.run(lambda: _ingest_uploads(writer, items, how))
         places: Places = request.app.state.places
         failed = {item_id: places.hidden_in(message) for item_id, message in failed.items()}
-    results = [StoredItem(item_id=i.item_id, error=failed.get(i.item_id)) for i in body.items]
+    results = [
+        StoredItem(
+            item_id=item_in.item_id,
+            error=failed.get(item_in.item_id)
+            if place == first_places[item_in.item_id]
+            else _REPEATED,
+        )
+        for place, item_in in enumerate(body.items)
+    ]
     return ItemsResponse(results=results)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -24,6 +26,11 @@ class Wire(BaseModel):
     def of(cls, value: object) -> Self:
         """From the library's value whose attributes are called as the fields."""
         return cls.model_validate(value)
+
+
+def message_of(problem: Mapping[str, Any]) -> str:
+    """What pydantic says of one value, with the values of enumerations as they are sent."""
+    return re.sub(r"<\w+\.\w+: ('[^']*')>", r"\1", problem["msg"])
 
 
 class ProblemDocument(BaseModel):

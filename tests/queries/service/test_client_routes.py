@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from asking import service_thread
@@ -285,6 +287,36 @@ def test_labels_come_from_a_file_below_those_that_are_served(
     assert client.remove_label("bass").removed == 1
 
 
+def test_rows_of_a_data_frame_are_items(client: Client) -> None:
+    """Numbers of numpy and dates are sent, missing values are not; an id counts once a request."""
+    frame = pd.DataFrame(
+        {
+            "price": np.array([3.5, float("nan")]),
+            "made": pd.to_datetime(["2020-01-02", None]),
+            "title": ["a red mug", None],
+        },
+        index=["first", "second"],
+    )
+    rows = [
+        NewItem(item_id=name, title=row.pop("title"), metadata=row)
+        for name, row in zip(frame.index, frame.to_dict("records"), strict=True)
+    ]
+    rows[1:] = [NewItem(item_id="first", title="twice", metadata={"n": np.int64(2)})]
+    first, again = client.add_items(rows)
+    assert (first.error, again.error) == (
+        None,
+        "the id stands in this request before: the first item was kept",
+    )
+    item = client.item("first")
+    assert (item.title, item.metadata["price"]) == ("a red mug", 3.5)
+    assert item.metadata["made"].startswith("2020-01-02")
+    client.add_items([NewItem(item_id="first", title="a mug", metadata={"price": float("nan")})])
+    assert client.item("first").metadata == {}
+    client.remove_item("first")
+    with pytest.raises(ServiceError, match="'accepted', 'corrected' or 'rejected'"):
+        client.review("mug-red", "fine")  # type: ignore[arg-type]
+
+
 def test_what_can_not_be_written_or_asked_is_told(client: Client, tmp_path: Path) -> None:
     """A file in the place of a folder, two inputs to explain, a job that failed."""
     write(tmp_path / "file", "")
@@ -308,6 +340,13 @@ def test_what_would_be_taken_for_something_else_is_refused() -> None:
         (lambda: client.withdraw("new"), "item_ids is a list"),
         (lambda: client.withdraw(["a", "b"], times=["x"]), "1 times for 2 items"),
         (lambda: client.start_categorize(sets="category"), "sets is a list"),
+        (lambda: client.classify(pictures=[None]), "picture 1 is NoneType: give its path"),
+        (lambda: client.search("mug", limit=float("nan")), "NaN"),
+        (lambda: client.search("mug", limit=object()), "can't be sent"),
+        (lambda: client.add_items(NewItem(item_id="a")), "items is a list"),
+        (lambda: client.add_items([{"item_id": "a"}]), r"items\[0\] is .*give NewItem"),
+        (lambda: client.add_labels(["mug"]), r"labels\[0\] is 'mug': give mappings"),
+        (lambda: Client("localhost:8080"), "begins with http://"),
     ):
         with pytest.raises(UsageError, match=message):
             asked()
