@@ -187,7 +187,8 @@ def _error(calibration: Calibration, command: str) -> str:
     """How far the scores of held-out items are off."""
     if calibration.error is None:
         return f"how far they are off was not measured: {command} does"
-    points = f"held out, they are off by {100 * calibration.error:.1f} points on the mean"
+    are = "were" if calibration.changed_labels else "are"
+    points = f"held out, they {are} off by {100 * calibration.error:.1f} points on the mean"
     if calibration.is_exact:
         return f"{points}, no more than probabilities are by chance"
     return f"{points}, more than by chance: no probabilities"

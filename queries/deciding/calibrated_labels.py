@@ -34,7 +34,7 @@ class Calibration:
         changed_labels: labels that came, went or were reworded since these items were given.
         labels: active then.
         error: expected calibration error of these items by cross-validation, measured when they
-            were given; None where it was not.
+            were given; None where it was not, or where more than a fifth of the labels are others.
         is_exact: whether no error beyond chance was found.
     """
 
@@ -75,7 +75,8 @@ def calibration_of(catalog: OpenCatalog, scorer: Scorer, *, items: int) -> Calib
     changed, total = (0, 0)
     if scorer.calibrated:
         changed, total = changed_labels(catalog, kind, labels) or (0, len(labels))
-    error, is_exact = _held_out(catalog) if items else (None, False)
+    is_measured = items and changed <= MOST_CHANGED * total
+    error, is_exact = _held_out(catalog) if is_measured else (None, False)
     return Calibration(
         calibrated=scorer.calibrated,
         items=items,

@@ -191,7 +191,7 @@ def zero_shot_scorer(head: Head, sample: Any) -> Scorer:
         return Scorer(head=head, unit=1 / TEMPERATURE, temperature=TEMPERATURE)
     logits = Scorer(head=head, unit=1.0, temperature=1.0).scores(sample())
     spread = float(logits.std(axis=1).mean()) if logits.size else 1.0
-    unit = max(spread, 1e-9)
+    unit = spread or 1.0  # a single label's scores have no spread
     return Scorer(head=head, unit=unit, temperature=1 / unit)
 
 

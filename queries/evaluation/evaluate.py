@@ -116,7 +116,7 @@ def evaluate(
         unknown: values of the truth that mean "none of the labels"; the empty one too.
         slices: columns of the table or of the metadata.
         restrict_to: the active labels, where the table does not say which; a truth that is
-            another label of the catalog counts as unknown.
+            another label of the catalog, neither above nor below one of them, counts as unknown.
         include_taught: also measure on all items, beside those figures.
         control: also score descriptions against random words; reads the model.
         adapt: adapt the labels of that control, as those of the table were.
@@ -134,7 +134,7 @@ def evaluate(
     table_labels = find_table_labels(catalog, table, restrict_to)
     values, slice_columns = join(catalog, table, truth, slices)
     _report_unused(unknown, values, truth)
-    truths = _truths(values, table_labels, TruthLabels(labels), set(map(text_of, unknown)), truth)
+    truths = _truths(values, table_labels, labels, set(map(text_of, unknown)), truth)
     rows = list(truths)
     level = level_of(catalog, table)
     at_level = _cut_at(level, labels)
@@ -180,18 +180,28 @@ def evaluate(
 def _truths(
     values: Sequence[Any],
     table_labels: TableLabels,
-    labels: TruthLabels,
+    all_labels: Sequence[Label],
     unknown: set[str],
     column: str,
 ) -> dict[int, str]:
     """The label id of each row that has a truth, by row; the empty id for none of the labels."""
-    ids = _truth_ids(values, labels, unknown, column)
+    ids = _truth_ids(values, TruthLabels(all_labels), unknown, column)
     if table_labels.restricted:
-        active_ids = table_labels.labels.places
-        ids = ["" if value is not None and value not in active_ids else value for value in ids]
+        # A truth above an active label, or below one of a level, is no item of no label.
+        related = _related(table_labels, all_labels)
+        ids = ["" if value is not None and value not in related else value for value in ids]
     truths = {row: label_id for row, label_id in enumerate(ids) if label_id is not None}
     _refuse_too_little(list(truths.values()), column, len(ids))
     return truths
+
+
+def _related(table_labels: TableLabels, all_labels: Sequence[Label]) -> set[str]:
+    """Ids of the active labels, of those above them and of those below."""
+    above = taxonomy.ancestors(all_labels)
+    active = table_labels.labels.places.keys()
+    upper = {label_id for active_id in active for label_id in above[active_id]}
+    lower = {label_id for label_id, ids in above.items() if not active.isdisjoint(ids)}
+    return {*active, *upper, *lower}
 
 
 def _measured_items(
@@ -217,13 +227,14 @@ def _measures(outcomes: Outcomes, *, labels_given: int, labels: int) -> dict[str
 def _breakdowns(outcomes: Outcomes, labels: Sequence[Label]) -> dict[str, Any]:
     """The fields of an evaluation that are of the items whose truth is a label."""
     with_label = outcomes.take(outcomes.known)
+    scored = with_label.take(with_label.predicted_sizes > 0)
     return {
         "items": len(with_label),
         "unknowns": len(outcomes) - len(with_label),
         "names": breakdowns.names(with_label, labels),
         "interval": metrics.wilson_interval(int(with_label.correct.sum()), len(with_label)),
         "coverage": breakdowns.coverage(with_label),
-        "reliability": metrics.reliability(with_label.scores, with_label.correct),
+        "reliability": metrics.reliability(scored.scores, scored.holds),
         "levels": breakdowns.levels(with_label, labels),
         "classes": breakdowns.classes(with_label, labels),
         "confusions": breakdowns.confusions(with_label),

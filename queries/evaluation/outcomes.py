@@ -70,6 +70,12 @@ class Outcomes:
         """Items whose best label is the truth."""
         return np.asarray(self.ranks == 1)
 
+    @property
+    def holds(self) -> BoolArray:
+        """Items whose best label is the truth or above it, which is what its score is of."""
+        is_on_path = self.shared == self.predicted_sizes
+        return np.asarray(is_on_path & (self.predicted_sizes > 0))
+
     def take(self, rows: IndexArray | BoolArray) -> Outcomes:
         """Some of the items, by position or by mask."""
         return Outcomes(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
@@ -196,6 +202,16 @@ def _surest(of: _Draw) -> float:
     return float(metrics.selective_accuracy(of("scores"), of("ranks") == 1, [SUREST])[0])
 
 
+def _scored(of: _Draw) -> tuple[DoubleArray, BoolArray]:
+    """The scores of the items that have a label, and whether the truth is that label or below it.
+
+    ``--back-off`` leaves items without a label, and gives others one that has labels below it.
+    """
+    sizes = of("predicted_sizes")
+    rows = sizes > 0
+    return of("scores")[rows], of("shared")[rows] == sizes[rows]
+
+
 _Draw = Callable[[str], Any]
 """From the name of a column to its values, of the items that are measured."""
 
@@ -209,12 +225,8 @@ _MEASURES: Mapping[str, Callable[[_Draw], float]] = {
     "hierarchical_recall": lambda of: _hierarchical(of)[1],
     "hierarchical_f1": lambda of: metrics.harmonic_mean(*_hierarchical(of)),
     "acc1_surest_80": _surest,
-    "expected_calibration_error": lambda of: metrics.expected_calibration_error(
-        of("scores"), of("ranks") == 1
-    ),
-    "sweep_calibration_error": lambda of: metrics.sweep_calibration_error(
-        of("scores"), of("ranks") == 1
-    ),
+    "expected_calibration_error": lambda of: metrics.expected_calibration_error(*_scored(of)),
+    "sweep_calibration_error": lambda of: metrics.sweep_calibration_error(*_scored(of)),
     "set_coverage": lambda of: _mean_of_sets(of, "in_set"),
     "mean_set_size": lambda of: _mean_of_sets(of, "set_sizes"),
     # Of all items, so they are measured apart:

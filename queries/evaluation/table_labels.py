@@ -42,7 +42,8 @@ def find_table_labels(
 
     - The table has no version, or that of the labels named here (all leaves where none are
       named): these labels.
-    - It has the version of the labels that occur in it: these. It was made with ``--labels``.
+    - It has the version of all leaves, or of the labels that occur in it: these. It was made
+      without ``--labels``, or with them. Where others are named here, a warning says so.
     - It has another version: the catalog's labels have changed since. The labels that occur are
       taken, and a warning says so.
     """
@@ -54,10 +55,22 @@ def find_table_labels(
             labels=current_labels, version=current_labels.version, certain=True, restricted=named
         )
     occurring = catalog.label_set.subset(_occurring(catalog, table))
-    if versions == [occurring.version]:
-        return TableLabels(
-            labels=occurring, version=occurring.version, certain=True, restricted=True
-        )
+    leaves = catalog.label_set.leaves
+    for labels in (leaves, occurring):
+        if versions == [labels.version]:
+            if named:
+                _log.warning(
+                    "table %s was made with %s, not with the --labels given: it is measured with "
+                    "its own. To measure others, run zeroshelf categorize with the same --labels.",
+                    table.path,
+                    "all labels" if labels is leaves else f"{len(labels):,} labels",
+                )
+            return TableLabels(
+                labels=labels,
+                version=labels.version,
+                certain=True,
+                restricted=labels is not leaves,
+            )
     table_versions = ", ".join(version[:_SHOWN] for version in versions)
     _log.warning(
         "table %s was made with other labels than %s of catalog %r (label version %s, now %s): "

@@ -124,3 +124,18 @@ def test_labels_that_were_not_recorded_are_warned_of(
         calibrate(catalog, file=options.data_dir.parent / "truth.csv")
     run(options, **{option: 0.8})
     assert not caplog.records
+
+
+def test_an_error_that_was_measured_over_other_labels_is_not_told(options: CatalogOptions) -> None:
+    """Of three labels of ten the scores are other ones."""
+    assert run(options).calibration.error is not None
+    found = run(options, ["l0", "l1", "l2"]).calibration
+    assert (found.calibrated, found.error, found.is_exact) == (True, None, False)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_single_label_has_a_score_of_one_on_calibrated_scores_too(
+    options: CatalogOptions,
+) -> None:
+    """Its scores have no spread: dividing by that gave some items a score of 0."""
+    assert run(options, ["l3"]).accepted == ITEMS

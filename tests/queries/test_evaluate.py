@@ -387,6 +387,51 @@ def test_a_table_of_some_labels_counts_those_only(
     assert not caplog.records
 
 
+def test_other_labels_than_those_of_the_table_are_told(
+    catalog: OpenCatalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The table's own are measured: naming one label made a table of all a restricted one."""
+    all_leaves = write(
+        tmp_path / "t.parquet",
+        label_version=[version_of(catalog, "c1", "c2", "1.10")] * 6,
+        label_id_3=["1.10"] * 6,
+    )
+    found = measured(catalog, all_leaves, restrict_to=["shirt"])
+    assert (found.items, found.unknowns, found.labels) == (4, 1, 3)
+    assert "was made with all labels, not with the --labels given" in caplog.text
+
+
+def test_a_truth_above_an_active_label_is_not_one_of_no_label(
+    catalog: OpenCatalog, tmp_path: Path
+) -> None:
+    """Some clothes, where shirts and shoes are active; where only mugs are, they are unknown."""
+    truths = ["c", "c1", "c2", "1.10", "sofa", None]
+    clothes = write(
+        tmp_path / "t.parquet", label_version=[version_of(catalog, "c1", "c2")] * 6, typed=truths
+    )
+    found = measured(catalog, clothes, truth="typed")
+    assert (found.items, found.unknowns) == (3, 2)
+    no_version = write(tmp_path / "u.parquet", typed=truths)
+    found = measured(catalog, no_version, truth="typed", restrict_to=["mug"])
+    assert (found.items, found.unknowns) == (1, 4)
+
+
+def test_scores_of_upper_labels_are_of_what_lies_below(
+    catalog: OpenCatalog, tmp_path: Path
+) -> None:
+    """As --back-off answers: clothes hold the shirt, and an item without a label has no score."""
+    backed_off = write(
+        tmp_path / "t.parquet",
+        label_id=["c", "c", "c", "", "c1", "c1"],
+        label=["clothes", "clothes", "clothes", "", "shirt", "shirt"],
+        score=[1.0, 1.0, 1.0, 0.4, 0.1, 0.2],
+    )
+    found = measured(catalog, backed_off)
+    assert found.measures["acc1"] == 0
+    assert found.measures["expected_calibration_error"] == 0
+    assert found.reliability.counts.sum() == 3
+
+
 def test_a_table_of_labels_that_are_gone_is_warned_of(
     catalog: OpenCatalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
