@@ -37,6 +37,12 @@ class CatalogOptions:
     settings: ModelSettings = AS_THE_MODEL_HAS_IT
     set_name: str = CATEGORY
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data_dir", Path(self.data_dir))
+        for name in ("db", "model"):  # a path may be given as one
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else str(value))
+
     def of_set(self, set_name: str) -> CatalogOptions:
         """The options for another label set of the catalog."""
         return replace(self, set_name=set_name)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from operator import index
 from pathlib import PurePath
-from typing import Any, SupportsFloat
+from typing import Any, SupportsFloat, SupportsIndex
 
 from indexer.core.errors import UsageError
 
@@ -74,3 +75,17 @@ def refuse_beyond(low: float, high: float, **numbers: object) -> None:
             continue
         if not (isinstance(number, SupportsFloat) and low <= float(number) <= high):
             raise UsageError(f"{name} {number!r:.60}: give a number from {low:g} to {high:g}.")
+
+
+def refuse_below(least: int, **counts: object) -> None:
+    """Refuse what is no whole number from the least one on.
+
+    Args:
+        counts: arguments by their names.
+
+    Raises:
+        UsageError: one is none.
+    """
+    for name, count in counts.items():
+        if not isinstance(count, SupportsIndex) or index(count) < least:
+            raise UsageError(f"{name} {count!r:.60}: give a whole number from {least} on.")

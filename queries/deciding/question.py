@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from indexer.core.errors import UsageError
+from indexer.core.given_values import refuse_below, texts_of
 from indexer.labels.prompts import Pooling
 from queries.deciding.settings import Settings
 
@@ -26,6 +28,9 @@ class ViewPooling(StrEnum):
 class Question:
     """How inputs or items are to be labelled.
 
+    Raises:
+        UsageError: a limit below 1, a text in the place of labels, or no such pooling.
+
     Attributes:
         labels: ids or names of the active labels; None is all leaves.
         adapt: decide by labels that are adapted to the catalog's items.
@@ -44,3 +49,14 @@ class Question:
     settings: Settings = Settings()
     limit: int = 5
     set_name: str | None = None
+
+    def __post_init__(self) -> None:
+        refuse_below(1, limit=self.limit)
+        kinds: dict[str, type[StrEnum]] = {"pooling": Pooling, "view_pooling": ViewPooling}
+        for name, kind in kinds.items():
+            value = getattr(self, name)
+            if value not in list(kind):
+                raise UsageError(f"{name} {value!r:.60}: one of {', '.join(kind)}.")
+            object.__setattr__(self, name, kind(value))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", tuple(texts_of("labels", self.labels)))

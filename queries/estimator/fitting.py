@@ -148,7 +148,11 @@ class Fitter:
 
 
 def load_encoder(source: CatalogOptions | Encoder | str | Path | None) -> Encoder | None:
-    """The model of a catalog, or by its name; None for given vectors."""
+    """The model of a catalog, or by its name; None for given vectors.
+
+    Raises:
+        UsageError: it is none of these.
+    """
     if isinstance(source, CatalogOptions):
         model = source.model or source.folder.fingerprint().model
         if model == PRECOMPUTED:
@@ -159,6 +163,11 @@ def load_encoder(source: CatalogOptions | Encoder | str | Path | None) -> Encode
         from indexer.encoder import SentenceTransformerEncoder
 
         return SentenceTransformerEncoder(str(source))
+    if source is not None and not hasattr(source, "embed_texts"):
+        raise UsageError(
+            f"catalog_or_model is {source!r:.60}: give the name or folder of a model, an encoder, "
+            "or the options of a catalog, such as Catalog('shop').options."
+        )
     return source
 
 

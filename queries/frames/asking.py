@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from indexer.core.errors import UsageError
-from indexer.core.given_values import refuse_beyond, texts_of
+from indexer.core.given_values import refuse_below, refuse_beyond, texts_of
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import FloatArray
 from indexer.sources import Fetcher
@@ -326,10 +325,8 @@ def _query_of(given: dict[str, Any]) -> SearchQuery:
     lists = {name: tuple(texts_of(name, given[name])) for name in _LISTS & given.keys()}
     query = SearchQuery(vector=None, **(given | lists))
     refuse_beyond(-1, 1, min_similarity=query.min_similarity)
-    for name, least in (("limit", 1), ("offset", 0)):
-        number = getattr(query, name)
-        if not isinstance(number, int | np.integer) or number < least:
-            raise UsageError(f"{name} {number!r:.60}: give a whole number from {least} on.")
+    refuse_below(1, limit=query.limit)
+    refuse_below(0, offset=query.offset)
     return replace(query, limit=int(query.limit), offset=int(query.offset))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 import pyarrow as pa
@@ -20,11 +20,6 @@ class Opened:
     """A catalog by its name, opened for each call; ``Catalog`` says what the arguments are."""
 
     def __init__(self, name: str = "catalog", **options: Any) -> None:
-        if "data_dir" in options:
-            options["data_dir"] = Path(options["data_dir"])
-        for option in ("db", "model"):
-            if isinstance(options.get(option), Path):
-                options[option] = str(options[option])
         self.options = CatalogOptions(catalog=name, **options)
         self._encoder: Any = None
         self._made_by: Any = None

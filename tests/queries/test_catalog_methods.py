@@ -13,10 +13,11 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from indexer.catalog.options import CatalogOptions
 from indexer.core.errors import CatalogError, ItemError, UsageError
 from pocket.drawing import draw, product_type
 from queries import Catalog, Frame
-from queries.deciding.question import Question
+from queries.deciding.question import Question, ViewPooling
 
 NAMES = ("mug", "sneaker", "laptop", "guitar")
 
@@ -205,6 +206,23 @@ def test_columns_and_single_values_are_taken_for_what_they_are(
     ):
         with pytest.raises(UsageError, match=message):
             asked()
+
+
+def test_a_question_is_as_it_can_be(folder: Path) -> None:
+    """A limit from 1 on, labels as a list of any kind, a pooling by its name; paths as texts."""
+    for asked, message in (
+        (lambda: Question(limit=0), "limit 0"),
+        (lambda: Question(limit=2.5), "limit 2.5"),  # type: ignore[arg-type]
+        (lambda: Question(labels="mug"), "labels is a list"),  # type: ignore[arg-type]
+        (lambda: Question(view_pooling="bst"), "one of auto, mean, best"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(UsageError, match=message):
+            asked()
+    assert Question(labels=["mug"]) == Question(labels=("mug",))  # type: ignore[arg-type]
+    assert Question(view_pooling="best").view_pooling is ViewPooling.BEST  # type: ignore[arg-type]
+    options = CatalogOptions(catalog="shop", data_dir=str(folder / "data"))  # type: ignore[arg-type]
+    assert options == Catalog("shop", data_dir=folder / "data").options
+    assert Catalog("shop", model=Path("pocket")).options.model == "pocket"
 
 
 def test_a_search_takes_what_classify_takes(catalog: Catalog, folder: Path) -> None:

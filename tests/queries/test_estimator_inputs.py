@@ -16,7 +16,7 @@ from PIL import Image
 
 from indexer.core.errors import UsageError
 from pocket.drawing import draw, product_type
-from queries import ZeroShotClassifier
+from queries import Catalog, ZeroShotClassifier
 
 NAMES = ["mug", "boot", "laptop"]
 
@@ -91,6 +91,12 @@ def test_labels_without_a_name_are_refused(labels: Any) -> None:
     """A missing value is no class, and a text no list of letters."""
     with pytest.raises(UsageError, match=r"label \d is|X is a list"):
         ZeroShotClassifier("pocket").fit(labels)
+
+
+def test_a_catalog_is_given_by_its_options() -> None:
+    """The error says so."""
+    with pytest.raises(UsageError, match=r"Catalog\('shop'\)\.options"):
+        ZeroShotClassifier(Catalog("shop")).fit(NAMES)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
