@@ -11,12 +11,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import typer.main
 from warm import WarmProcess, run
+
+# Typer makes all commands for each call: of a process that makes hundreds, that was a tenth.
+typer.main.get_command = cache(typer.main.get_command)
 
 SCRIPT = Path(sys.executable).with_name("zeroshelf")
 
