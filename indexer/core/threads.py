@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -23,11 +23,9 @@ def workers() -> Iterator[tuple[Executor, int]]:
 
     Their number is what BLAS had: the cores, or what ``OMP_NUM_THREADS`` says.
     """
-    from threadpoolctl import threadpool_info
-
-    libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
-    count = max((int(library["num_threads"]) for library in libraries), default=1)
-    with one_blas_thread(), ThreadPoolExecutor(count) as pool:
+    blas = _blas()
+    count = max((int(library["num_threads"]) for library in blas.info()), default=1)
+    with blas.limit(limits=1), ThreadPoolExecutor(count) as pool:
         yield pool, count
 
 
@@ -36,10 +34,15 @@ def one_blas_thread() -> contextlib.AbstractContextManager[object]:
 
     It holds for the whole process, and can be entered again inside.
     """
-    from threadpoolctl import threadpool_limits
-
-    limits: contextlib.AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    limits: contextlib.AbstractContextManager[object] = _blas().limit(limits=1)
     return limits
+
+
+def _blas() -> Any:
+    """The BLAS libraries that are loaded now: looking for them takes a millisecond or more."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
 
 
 def side_by_side(function: Callable[[In], Out], inputs: Iterable[In]) -> Iterator[Out]:

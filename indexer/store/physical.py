@@ -28,17 +28,24 @@ class PhysicalCollections:
         Raises:
             UnknownCatalogError: there is none.
         """
+        from pymilvus.exceptions import MilvusException
+
         collection_name = collection_name_of(name, role, generation)
-        if not self.exists(collection_name):
-            raise UnknownCatalogError(
-                f"catalog {name!r}: not in {self._connection.address}; `zeroshelf ingest` makes "
-                "it, `zeroshelf status` lists those there are"
-            )
         with self._connection.translate_errors(f"describing {collection_name}"):
-            description: dict[str, Any] = self._client.describe_collection(
-                collection_name, timeout=self._timeout_s
-            )
-        return description
+            try:
+                description: dict[str, Any] = self._client.describe_collection(
+                    collection_name, timeout=self._timeout_s
+                )
+            except MilvusException:
+                # Asked only now: each answer of a server takes a round trip.
+                if self.exists(collection_name):
+                    raise
+            else:
+                return description
+        raise UnknownCatalogError(
+            f"catalog {name!r}: not in {self._connection.address}; `zeroshelf ingest` makes "
+            "it, `zeroshelf status` lists those there are"
+        )
 
     def point_alias(self, alias: str, physical: str) -> None:
         """Make an alias stand for a collection."""
