@@ -46,6 +46,8 @@ class ClassifyTool(Wire):
     def _one_kind(self) -> ClassifyTool:
         if bool(self.pictures) == bool(self.texts or self.item_ids):
             raise ValueError("give pictures, or else texts and item_ids")
+        if self.titles and not self.pictures:
+            raise ValueError("titles are of pictures: a text has none, an item brings its own")
         return self
 
 
@@ -131,14 +133,13 @@ class Tool:
             UsageError: the arguments are not as described, or a picture can't be read.
         """
         try:
-            checked = self.arguments.model_validate(arguments)
+            return self.request(self.arguments.model_validate(arguments))
         except ValidationError as error:
             problems = (
                 f"{'.'.join(map(str, problem['loc'])) or 'arguments'}: {message_of(problem)}"
                 for problem in error.errors()
             )
             raise UsageError("; ".join(problems)) from error
-        return self.request(checked)
 
 
 def _search(call: SearchTool) -> RouteRequest:

@@ -85,6 +85,21 @@ async def read_uploads(
     return uploads, form
 
 
+def refuse_beside_upload(**others: str | None) -> None:
+    """Refuse another input beside an uploaded picture, which would be ignored.
+
+    Args:
+        others: fields of the request by their names.
+
+    Raises:
+        Problem: 422, one is given.
+    """
+    for name, value in others.items():
+        if value is not None:
+            detail = f"{name} {value!r:.200} and an uploaded picture: give one of them."
+            raise Problem(422, "validation", "The request is not as described", detail)
+
+
 def _misplaced(form: FormData, field: str, part: str, files: Sequence[UploadFile]) -> str:
     """What is wrong with the parts of a form; empty where nothing is."""
     if unknown := sorted(form.keys() - {field, part}):

@@ -31,7 +31,7 @@ from queries.service.access import requires
 from queries.service.description import body
 from queries.service.engine import Engine
 from queries.service.fetching import fetch
-from queries.service.inputs import Upload, read_uploads
+from queries.service.inputs import Upload, read_uploads, refuse_beside_upload
 from queries.service.keys import Scope
 from queries.service.parameters import ITEM_ID
 from queries.service.problems import RESPONSES, Places, Problem, parsed
@@ -73,6 +73,8 @@ async def put_items(request: Request) -> ItemsResponse:
         if len(files) != len(body.items):
             detail = f"{len(files)} pictures and {len(body.items)} items: send as many of each."
             raise Problem(400, "bad-request", "Pictures and items do not match", detail)
+        for item_in in body.items:
+            refuse_beside_upload(url=item_in.url)
         uploads = list(files)
     else:
         body = parsed(ItemsRequest, await request.body())

@@ -18,7 +18,7 @@ from queries.service.description import body
 from queries.service.disconnects import ending_with
 from queries.service.engine import Engine
 from queries.service.fetching import fetch
-from queries.service.inputs import Upload, read_uploads
+from queries.service.inputs import Upload, read_uploads, refuse_beside_upload
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem, parsed
 from queries.service.schemas.objects import ObjectsRequest, ObjectsResponse
@@ -42,6 +42,7 @@ async def look(request: Request) -> ObjectsResponse:
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         uploads, form = await read_uploads(request, "picture", engine.settings, part="query")
         body, upload = parsed(ObjectsRequest, str(form.get("query") or "{}")), uploads[0]
+        refuse_beside_upload(url=body.url)
     else:
         body = parsed(ObjectsRequest, await request.body())
         if body.url is None:

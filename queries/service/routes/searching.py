@@ -13,7 +13,13 @@ from queries.search.query_vector import check_question, query_vector, without_wo
 from queries.service.access import requires
 from queries.service.description import body
 from queries.service.engine import Engine
-from queries.service.inputs import Upload, checked_text, embed_inputs, read_uploads
+from queries.service.inputs import (
+    Upload,
+    checked_text,
+    embed_inputs,
+    read_uploads,
+    refuse_beside_upload,
+)
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem, parsed
 from queries.service.schemas.searching import SearchRequest, SearchResponse
@@ -34,6 +40,7 @@ async def find(request: Request) -> SearchResponse:
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         uploads, form = await read_uploads(request, "picture", engine.settings, part="query")
         body = parsed(SearchRequest, str(form.get("query") or "{}"))
+        refuse_beside_upload(url=body.url, item_id=body.item_id)
         picture = uploads[0]
     else:
         body = parsed(SearchRequest, await request.body())

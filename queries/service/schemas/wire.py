@@ -30,7 +30,8 @@ class Wire(BaseModel):
 
 def message_of(problem: Mapping[str, Any]) -> str:
     """What pydantic says of one value, with the values of enumerations as they are sent."""
-    return re.sub(r"<\w+\.\w+: ('[^']*')>", r"\1", problem["msg"])
+    message = problem["msg"].removeprefix("Value error, ")
+    return re.sub(r"<\w+\.\w+: ('[^']*')>", r"\1", message)
 
 
 class ProblemDocument(BaseModel):

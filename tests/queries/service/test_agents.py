@@ -98,6 +98,11 @@ def test_mistakes_are_answers_that_an_agent_can_use(options: CatalogOptions) -> 
         assert "no tool 'give_verdict'" in await failure("give_verdict", {})
         assert "limit" in await failure("search", {"text": "mug", "limit": 0})
         assert "can't be read" in await failure("classify", {"pictures": ["/nowhere.png"]})
+        assert "at least 1 character" in await failure("classify", {"texts": [""]})
+        titled = await failure("classify", {"texts": ["mug"], "titles": ["red"]})
+        assert (
+            titled == "arguments: titles are of pictures: a text has none, an item brings its own"
+        )
         told = await failure("search", {"text": "mug", "filter": 'metadata["price"] <'})
         assert "is not valid" in told or "price" in told
         assert str(options.data_dir) not in told

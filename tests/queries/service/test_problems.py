@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,26 @@ def test_a_failure_is_counted_and_has_the_headers_of_all_answers(
     assert (answer.status_code, "secret" in answer.text) == (500, False)
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert 'route="/v1/labels",status="500"' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("path", "part", "body", "told"),
+    [
+        ("/v1/search", "query", {"item_id": "mug-red.png"}, "item_id 'mug-red.png'"),
+        ("/v1/search", "query", {"url": "http://a/b.png"}, "url 'http://a/b.png'"),
+        ("/v1/objects", "query", {"url": "http://a/b.png"}, "url 'http://a/b.png'"),
+        ("/v1/items", "items", {"items": [{"item_id": "a", "url": "http://a"}]}, "url 'http://a'"),
+    ],
+)
+def test_another_input_beside_an_upload_is_refused(
+    client: TestClient, drawn: Path, path: str, part: str, body: dict[str, object], told: str
+) -> None:
+    """It was ignored, or left its item out of what a picture found."""
+    field = "pictures" if part == "items" else "picture"
+    files = {field: ("a.png", (drawn / "mug-red.png").read_bytes())}
+    answer = client.post(path, files=files, data={part: json.dumps(body)})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["detail"] == f"{told} and an uploaded picture: give one of them."
 
 
 def test_methods_that_nobody_knows_share_a_line(client: TestClient) -> None:
