@@ -32,6 +32,30 @@ def _plain(text: str) -> str:
     return " ".join(seen.casefold().split())
 
 
+def warn_of_emptied(previous: Sequence[Label], labels: Sequence[Label]) -> None:
+    """Warn of labels that lose their parent, description or synonyms: a row replaces a label."""
+    new = {label.label_id: label for label in labels}
+    lost: dict[str, list[str]] = {}
+    for label in previous:
+        if (replaced_by := new.get(label.label_id)) is None:
+            continue
+        for name in ("parent_id", "description", "synonyms"):
+            if getattr(label, name) and not getattr(replaced_by, name):
+                lost.setdefault(name, []).append(label.label_id)
+    if lost:
+        counts = ", ".join(f"{len(ids):,} their {_FIELD_NAMES[name]}" for name, ids in lost.items())
+        _log.warning(
+            "labels that the file has without what they had lose it: %s, such as %s. A row "
+            "replaces a label as a whole: zeroshelf labels list --output csv writes all columns "
+            "of the present ones.",
+            counts,
+            _ids(next(iter(lost.values()))),
+        )
+
+
+_FIELD_NAMES = {"parent_id": "parent", "description": "description", "synonyms": "synonyms"}
+
+
 def warn_of_same_prompts(prompts: PromptSet, cut: Mapping[str, Tokens]) -> None:
     """Warn of labels whose prompts are the same to the model.
 

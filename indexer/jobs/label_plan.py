@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import Label
-from indexer.jobs.label_checks import warn_of_same_paths
+from indexer.jobs.label_checks import warn_of_emptied, warn_of_same_paths
 from indexer.jobs.label_files import read_label_file
 from indexer.labels import taxonomy
 from indexer.labels.prompts import check_templates, prompts_for, prompts_hash
@@ -70,6 +70,7 @@ def plan_labels(
     )
     labels = read.labels if replace else taxonomy.merge(current, read.labels)
     warn_of_same_paths(labels)
+    warn_of_emptied(current, labels)
     old = {label.label_id: label for label in current}
     new = {label.label_id: label for label in labels}
     changes = []

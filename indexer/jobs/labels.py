@@ -16,7 +16,12 @@ from indexer.core.records import Fingerprint, Label
 from indexer.core.watch import Watch
 from indexer.jobs.ingest import precomputed_fingerprint
 from indexer.jobs.ingest_options import CLIP_LOGIT_SCALE
-from indexer.jobs.label_checks import warn_of_cut_prompts, warn_of_same_paths, warn_of_same_prompts
+from indexer.jobs.label_checks import (
+    warn_of_cut_prompts,
+    warn_of_emptied,
+    warn_of_same_paths,
+    warn_of_same_prompts,
+)
 from indexer.jobs.label_files import read_label_file
 from indexer.jobs.label_sets import branches_of, refuse_category, warn_of_gates
 from indexer.labels import prompts, taxonomy
@@ -76,6 +81,7 @@ def add_labels(
     with open_or_create(options, made_by=precomputed, labels=not replace) as catalog:
         if replace:
             _ignore_damaged(catalog)
+        warn_of_emptied(catalog.label_set.labels, labels)
         gate = None if applies_to is None else branches_of(catalog, applies_to)
         if vectors is not None:
             label_set, label_prompts, changes = labels_with_vectors(

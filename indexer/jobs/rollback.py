@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_generation
 from indexer.core.errors import CatalogError, StoreError
 from indexer.core.layout import AS_IT_IS
 from indexer.ingestion.storing import store_unstored
+from indexer.labels.examples import LabelledFolder
+from indexer.labels.gates import GateFile
 from indexer.store import Database
+
+_log = logging.getLogger(__name__)
 
 READERS_PATIENCE_S = 30.0
 """Seconds to wait for readers of a generation before its drop is left to the next command."""
@@ -59,6 +64,7 @@ def rollback(options: CatalogOptions) -> RollbackReport:
                 rows = left.ledger.live_rows(shard)
                 ids = left.archive.table(shard, ["item_id"]).column("item_id").take(rows)
                 shared += len(target.ledger.find(ids.to_pylist()))
+            _warn_of_labels(target, left)
             if not is_half_done:
                 folder.write_description(generations.rolled_back())
             target.database.make_current(folder.name, target.folder.number)
@@ -67,6 +73,50 @@ def rollback(options: CatalogOptions) -> RollbackReport:
                 items=target.ledger.item_count(),
                 not_there=left.ledger.count() - shared,
             )
+
+
+def _warn_of_labels(target: OpenCatalog, left: OpenCatalog) -> None:
+    """Warn of labels and labelled items that are others than in the generation that is left."""
+    target_sets = {at_set.folder.set_name: at_set for at_set in target.sets}
+    labels, taught = [], []
+    for at_set in left.sets:
+        name = at_set.folder.set_name
+        at_target = target_sets.get(name)
+        old_labels = () if at_target is None else at_target.label_set.labels
+        changed = {label.label_id for label in {*old_labels} ^ {*at_set.label_set.labels}}
+        if changed:
+            labels.append(f"{len(changed):,} of {name}")
+        if at_target and _gate(at_set) != _gate(at_target):
+            labels.append(f"the gate of {name}")
+        if _labelled(at_set) != (() if at_target is None else _labelled(at_target)):
+            taught.append(name)
+    if labels:
+        _log.warning(
+            "labels that are others than before this rollback, since each model has its own: %s. "
+            "Change them again with zeroshelf labels add, remove and gate.",
+            ", ".join(labels),
+        )
+    if taught:
+        _log.warning(
+            "taught and calibrating items are others than before this rollback: of %s. Give them "
+            "again with zeroshelf labels teach and zeroshelf labels calibrate.",
+            ", ".join(taught),
+        )
+
+
+def _gate(catalog: OpenCatalog) -> set[str]:
+    return {branch.label_id for branch in GateFile(catalog.folder.labels).load()}
+
+
+def _labelled(catalog: OpenCatalog) -> tuple[tuple[str, str], ...]:
+    """Item and label of the taught and calibrating items of a set, each kind in order."""
+    folder = LabelledFolder(catalog.folder.labels)
+    return tuple(
+        pair
+        for items in (folder.taught(), folder.calibrating())
+        if items is not None
+        for pair in zip(items.item_ids, items.label_ids, strict=True)
+    )
 
 
 def _stands_for(database: Database, name: str, generation: int) -> bool:

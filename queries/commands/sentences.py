@@ -36,7 +36,12 @@ MEASURES_IN_WORDS: Mapping[str, str] = {
 
 def of_teaching(report: TeachReport, set_name: str = CATEGORY) -> Iterator[str]:
     """What examples did to the labels."""
-    yield f"{report.examples:,} examples of {report.labels:,} labels are kept."
+    sample = ""
+    if report.sampled_from > report.examples:
+        sample = f", of {report.sampled_from:,}: a label with very many has a sample"
+    yield f"{report.examples:,} examples of {report.labels:,} labels are kept{sample}."
+    if report.replaced:
+        yield f"They take the place of the {report.replaced:,} that were there."
     before, after = report.zero_shot_log_loss, report.log_loss
     if report.used:
         yield (

@@ -36,6 +36,7 @@ from queries.teaching.labelled import (
     read_labelled,
     refuse_pixels,
     store_unknown,
+    with_leaves,
 )
 from queries.teaching.unknown_figures import UnknownFigures, finite_or_none, unknown_figures
 
@@ -125,7 +126,7 @@ def calibrate(
     refuse_pixels(catalog)
     labels = active_labels(catalog, None)
     labelled = read_labelled(catalog, truth=truth, file=file, unknown=unknown)
-    items = _sample(with_active_labels(labelled, labels))
+    items = _sample(with_leaves(labelled, labels))
     folder = LabelledFolder(catalog.folder.labels)
     head = head_of(catalog, labels, current(catalog))
     untaught = calibration_items(

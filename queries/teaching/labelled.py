@@ -20,11 +20,12 @@ from indexer.core.parts import is_box_id
 from indexer.core.records import FloatArray, IndexArray
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.labels.measured import is_by_pixels
+from indexer.labels.sets import LabelSet
 from queries.classify import Classifier
 from queries.deciding.predictor import Predictor
 from queries.deciding.predictor_fit import with_titles
 from queries.deciding.question import ViewPooling
-from queries.deciding.scorer_fit import FEWEST_ITEMS
+from queries.deciding.scorer_fit import FEWEST_ITEMS, with_active_labels
 from queries.deciding.views import Views, predict_items
 from queries.evaluation.truth import TruthLabels, text_of
 
@@ -85,6 +86,21 @@ def read_labelled(
         raise UsageError(f"--truth {truth!r}: the items have no such column. They have: {columns}.")
     label_ids = _label_ids(catalog, values, truth, none_of)
     return LabelledItems(tuple(ids), label_ids, *_vectors(catalog, catalog_items.only(labelled)))
+
+
+def with_leaves(labelled: LabelledItems, labels: LabelSet) -> LabelledItems | None:
+    """The items whose label is active; warns of those whose label has others below it.
+
+    None where there is none.
+    """
+    inner = sum(label_id not in labels.places for label_id in labelled.label_ids if label_id)
+    if inner:
+        _log.warning(
+            "labelled items whose label has others below it, and that are left out: %d. Only "
+            "leaves are learnt: give them a finer label.",
+            inner,
+        )
+    return with_active_labels(labelled, labels)
 
 
 def _described(

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from indexer.catalog.opening import OpenCatalog
-from indexer.core.errors import UsageError
+from indexer.core.errors import CatalogError, UsageError
 from indexer.jobs.adapt import current
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.labels.few_shot import StrengthChoice
 from queries.classify import active_labels, head_of
 from queries.deciding.calibrated_labels import store_labels
 from queries.deciding.predictor_fit import fit_predictor
-from queries.deciding.scorer_fit import with_active_labels
 from queries.deciding.settings import Settings
 from queries.teaching.labelled import (
     SEED,
@@ -24,6 +23,7 @@ from queries.teaching.labelled import (
     read_labelled,
     refuse_pixels,
     store_unknown,
+    with_leaves,
 )
 from queries.teaching.unknown_figures import UnknownFigures, finite_or_none, unknown_figures
 
@@ -38,6 +38,8 @@ class TeachReport:
     Attributes:
         examples: items that are learnt from.
         labels: of how many labels.
+        sampled_from: labelled items of these labels: of a label with very many a sample is taken.
+        replaced: examples that were there before, which these take the place of.
         untaught_labels: active labels without an example.
         used: whether cross-validation found that they help; if not, nothing changes.
         zero_shot_log_loss: nats an example, held out, without examples.
@@ -51,6 +53,8 @@ class TeachReport:
 
     examples: int
     labels: int
+    sampled_from: int
+    replaced: int
     untaught_labels: int
     used: bool
     zero_shot_log_loss: float
@@ -88,7 +92,7 @@ def teach(
     refuse_pixels(catalog)
     labels = active_labels(catalog, None)
     labelled = read_labelled(catalog, truth=truth, file=file, unknown=unknown)
-    active_items = with_active_labels(labelled, labels)
+    active_items = with_leaves(labelled, labels)
     if active_items is None:
         raise UsageError(
             "none of the labelled items has a label that is a leaf of the taxonomy: there is "
@@ -96,6 +100,7 @@ def teach(
         )
     examples = _sample_per_label(active_items)
     folder = LabelledFolder(catalog.folder.labels)
+    replaced = _count_before(folder)
     folder.save_taught(examples)
     store_labels(folder, "taught", labels)
     store_unknown(folder, labelled, unknown)
@@ -106,6 +111,8 @@ def teach(
     return TeachReport(
         examples=len(examples),
         labels=len(set(examples.label_ids)),
+        sampled_from=len(active_items),
+        replaced=replaced,
         untaught_labels=len(labels) - len(set(examples.label_ids)),
         used=choice.helps,
         zero_shot_log_loss=choice.zero_shot_log_loss,
@@ -118,6 +125,13 @@ def teach(
         unknown_figures=unknown_figures(catalog, predictor),
         titled_unknown_figures=unknown_figures(catalog, predictor, titled=True),
     )
+
+
+def _count_before(folder: LabelledFolder) -> int:
+    try:
+        return len(folder.taught() or ())
+    except CatalogError:  # damaged: teaching again is the remedy
+        return 0
 
 
 def _sample_per_label(items: LabelledItems) -> LabelledItems:

@@ -14,7 +14,7 @@ from indexer.catalog.opening import open_catalog
 from indexer.jobs import reembed as job
 from indexer.jobs.ingest import ingest
 from indexer.jobs.label_sets import remove_set, set_gate, summaries
-from indexer.jobs.labels import add_labels
+from indexer.jobs.labels import add_labels, remove_labels
 from indexer.jobs.rebuild import compare
 from indexer.jobs.reembed import reembed
 from indexer.jobs.rollback import rollback
@@ -76,6 +76,24 @@ def test_every_set_is_of_the_new_model(options: Faked) -> None:
     rollback(options)
     assert stored(options) == before
     assert compare(options).equal
+
+
+def test_a_rollback_tells_what_it_takes_back(
+    options: Faked, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """Labels, gates and examples are those of each model; nothing is told where they are equal."""
+    reembed(replace(options, model=NEW), replace(HOW, keep_old=True))
+    rollback(options)
+    rollback(options)
+    assert "than before this rollback" not in caplog.text
+    remove_labels(options, ["lamp"])
+    set_gate(options.of_set("colour"), ["mug"])
+    (tmp_path / "taught.csv").write_text("item_id,label_id\ni1,red\ni2,green\n")
+    with open_catalog(options.of_set("colour"), write=True) as catalog:
+        assert teach(catalog, file=tmp_path / "taught.csv").replaced == 3
+    rollback(options)
+    assert "since each model has its own: 1 of category, the gate of colour." in caplog.text
+    assert "items are others than before this rollback: of colour." in caplog.text
 
 
 def test_what_changes_meanwhile_comes_along(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from indexer.catalog.corrections import Verdict
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.catalog.outdated_labels import count_outdated_labels
 from indexer.core.errors import CatalogError
-from indexer.jobs.labels import remove_labels
+from indexer.jobs.label_plan import plan_labels
+from indexer.jobs.labels import add_labels, remove_labels
 from indexer.jobs.removal import remove_items
 from indexer.jobs.status import catalog_status
 from indexer.labels.examples import LabelledFolder, LabelledItems
@@ -132,3 +134,22 @@ def test_a_removed_label_can_not_be_accepted(options: CatalogOptions) -> None:
         pytest.raises(CatalogError, match=r"label 'l1' was removed: correct it, or decide again"),
     ):
         store_verdict(catalog, "i2", Verdict.ACCEPTED)
+
+
+def test_a_label_that_loses_its_parent_and_texts_is_told(
+    options: CatalogOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file of ids and names alone renames labels, and takes all else off them."""
+    file, block = options.data_dir / "rich.jsonl", options.data_dir / "rich.npy"
+    rich = {"id": "r", "name": "r", "parent": "l0", "synonyms": ["s"], "description": "d"}
+    file.write_text(json.dumps(rich))
+    np.save(block, EYE[2:3])
+    add_labels(options, str(file), vectors=block)
+    assert "lose it" not in caplog.text
+    file.write_text(json.dumps({"id": "r", "name": "renamed"}))
+    plan_labels(options, str(file))
+    add_labels(options, str(file), vectors=block)
+    told = [text for text in caplog.messages if "lose it" in text]
+    expected = "lose it: 1 their parent, 1 their description, 1 their synonyms, such as 'r'."
+    assert len(told) == 2
+    assert all(expected in text for text in told)

@@ -117,6 +117,26 @@ def test_labels_without_examples_are_said(options: CatalogOptions) -> None:
     assert "without an example" not in " ".join(of_teaching(replace(report, untaught_labels=0)))
 
 
+def test_what_is_left_out_and_replaced_is_said(
+    options: CatalogOptions, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items whose label has others below it, a label with very many, and the examples before."""
+    taught(options, write_truth(options.data_dir, range(30)))
+    monkeypatch.setattr("queries.teaching.teach.EXAMPLES_PER_LABEL", 5)
+    file = write_truth(options.data_dir, range(40))
+    with file.open("a") as stream:
+        stream.write("i50,l0\ni51,l0\n")  # the root
+    report = taught(options, file)
+    assert (report.examples, report.sampled_from, report.replaced) == (5 * LABELS, 40, 30)
+    told = " ".join(of_teaching(report))
+    assert f"{5 * LABELS} examples of {LABELS} labels are kept, of 40" in told
+    assert "They take the place of the 30 that were there." in told
+    assert "others below it, and that are left out: 2." in caplog.text
+    caplog.clear()
+    calibrated(options, file)
+    assert "others below it, and that are left out: 2." in caplog.text
+
+
 def test_a_single_query_is_decided_by_the_examples_too(options: CatalogOptions) -> None:
     """Classify and categorize say the same of a taught catalog."""
     taught(options, write_truth(options.data_dir, range(40)))
