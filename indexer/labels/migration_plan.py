@@ -65,7 +65,7 @@ class MigrationPlan:
         if not self.path.exists():
             return
         plan = self.load()
-        file, mapping = shlex.quote(plan["file"]), shlex.quote(plan["mapping"])
+        file, mapping = (shlex.quote(self._address(plan[name])) for name in ("file", "mapping"))
         raise CatalogError(
             "the catalog is moving to other labels, or was interrupted in it, and what changes it "
             f"now would be lost. Finish the move with: zeroshelf labels migrate {file} --mapping "
@@ -79,13 +79,18 @@ class MigrationPlan:
             name: of the folder that the copy lies in.
 
         Returns:
-            The address of the copy; of a file that is elsewhere, its own.
+            The copy, as seen from the folder of the labels, since a backup has it elsewhere; of a
+            file that is not on this machine, its address.
         """
         source, folder = Path(file), self.aside / name
         if not source.is_file():
             return file
         folder.mkdir(parents=True, exist_ok=True)
-        return str(Path(shutil.copy(source, folder / source.name)).resolve())
+        return str(Path(shutil.copy(source, folder / source.name)).relative_to(self.path.parent))
+
+    def _address(self, file: str) -> str:
+        copy = self.path.parent / file
+        return str(copy.resolve()) if copy.is_file() else file
 
 
 def _read(path: Path) -> dict[str, Any]:

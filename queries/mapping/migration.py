@@ -104,7 +104,7 @@ def migrate(
             done = MigrationPlan(catalog.folder.labels).last()
             ids = [label.label_id for label in labels]
             if done and done["digest"] == digest and list(catalog.label_set.places) == ids:
-                return replace(_report(done), is_done=True)
+                return replace(_report(catalog, done), is_done=True)
             _refuse_rollback(catalog)
             plan = _prepare(catalog, labels, mapping, dry_run=dry_run)
             if not dry_run:
@@ -118,7 +118,7 @@ def migrate(
         if not dry_run:
             _replace_labels(catalog, labels, vectors, watch)
             _finish(catalog, plan, watch)
-    return _report(plan)
+        return _report(catalog, plan)
 
 
 def _unfinished(catalog: OpenCatalog, digest: str) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def _prepare(
         "moved": mover.moved,
         "left": mover.left,
         "inner": mover.inner,
-        "left_file": str(folder / UNMAPPED) if mover.left.total() else "",
+        "left_file": UNMAPPED if mover.left.total() else "",
     }
 
 
@@ -284,7 +284,7 @@ def _finish(catalog: OpenCatalog, plan: Mapping[str, Any], watch: Watch) -> None
     shutil.rmtree(MigrationPlan(folder.folder).aside, ignore_errors=True)
 
 
-def _report(plan: Mapping[str, Any]) -> MigrationReport:
+def _report(catalog: OpenCatalog, plan: Mapping[str, Any]) -> MigrationReport:
     labels, mapped, kept = plan["labels"], plan["mapped"], plan["kept_ids"]
     return MigrationReport(
         labels=labels,
@@ -295,7 +295,7 @@ def _report(plan: Mapping[str, Any]) -> MigrationReport:
         moved={kind: plan["moved"].get(kind, 0) for kind in KINDS},
         left={kind: plan["left"].get(kind, 0) for kind in KINDS},
         inner=plan["inner"],
-        left_file=Path(plan["left_file"]) if plan["left_file"] else None,
+        left_file=catalog.folder.labels / UNMAPPED if plan["left_file"] else None,
     )
 
 

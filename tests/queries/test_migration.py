@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from test_label_sets import add_set
 from indexer.catalog.corrections import Verdict
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.errors import CatalogError, UsageError
+from indexer.jobs.backup import backup, restore
 from indexer.jobs.label_sets import set_gate, summaries
 from indexer.jobs.labels import remove_labels
 from indexer.labels.gates import GateFile
@@ -75,7 +78,7 @@ def test_what_is_refused_leaves_the_catalog_as_it_was(options: CatalogOptions) -
 def test_an_interrupted_move_is_finished_though_its_files_are_gone(
     options: CatalogOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The command that is told names copies, and needs no vectors."""
+    """The command that is told names copies, and needs no vectors; so it does of a backup."""
     file, vectors = new_labels(options)
     rules = mapping(options, "l0,n0", "l1,n1", "l2,n2")
     with monkeypatch.context() as patch:
@@ -87,10 +90,16 @@ def test_an_interrupted_move_is_finished_though_its_files_are_gone(
     for attempt in (decide, lambda options: migrate(options, file, rules)):
         with pytest.raises(CatalogError, match="Finish the move with") as refused:
             attempt(options)
+    other, address = replace(options, catalog="other"), str(options.data_dir.parent / "backup")
+    backup(options, address)
+    restore(other, address)
+    shutil.rmtree(options.folder.root)
+    with pytest.raises(CatalogError, match="Finish the move with") as refused:
+        decide(other)
     command = shlex.split(str(refused.value).split("zeroshelf labels migrate ")[1])
-    report = migrate(options, command[0], Path(command[2]))
+    report = migrate(other, command[0], Path(command[2]))
     assert (report.moved["decisions"], report.left["decisions"]) == (4, 0)
-    decide(options)
+    decide(other)
 
 
 def _interrupt(*_: object, **__: object) -> None:
