@@ -123,13 +123,21 @@ def check_labels(catalog: OpenCatalog, kind: Kind, labels: LabelSet, option: str
         )
         return
     changed, total = counts
-    if changed > MOST_CHANGED * total:
-        raise UsageError(
-            f"{option}: scores were fitted to labelled items over {total:,} labels, and "
-            f"{changed:,} came, went or were reworded since, or are left out by --labels: it would "
-            "promise what was not measured. Give labelled items of the active labels: "
-            f"{command}; or accept by --min-score."
+    if changed <= MOST_CHANGED * total:
+        return
+    of_all = changed_labels(catalog, kind, catalog.label_set.leaves)
+    by_score = " Or accept by --min-score." if option == "--target-precision" else ""
+    raise UsageError(
+        f"{option}: scores were fitted to labelled items over {total:,} labels, and {changed:,} "
+        "came, went or were reworded since, or are left out by --labels or --under: it would "
+        "promise what was not measured. "
+        + (
+            "Leave out --labels and --under."
+            if of_all is not None and of_all[0] <= MOST_CHANGED * total
+            else f"Give labelled items of the labels there are now: {command}"
         )
+        + by_score
+    )
 
 
 def _held_out(catalog: OpenCatalog) -> tuple[float | None, bool]:

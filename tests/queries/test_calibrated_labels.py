@@ -87,10 +87,10 @@ def test_a_promise_over_other_labels_is_refused(
         set_labels(options, labels[: LABELS - 3])
     else:
         chosen = [f"l{row}" for row in range(LABELS - 3)]
-    with pytest.raises(
-        UsageError, match=r"3 came, went or were reworded.*labels calibrate --truth"
-    ):
+    remedy = "labels calibrate --truth" if chosen is None else "Leave out --labels and --under"
+    with pytest.raises(UsageError, match=rf"3 came, went or were reworded.*{remedy}") as refused:
         run(options, chosen, **{option: 0.8})
+    assert ("--min-score" in str(refused.value)) == (option == "target_precision")
     assert run(options, chosen).calibration.changed_labels == 3
 
 
