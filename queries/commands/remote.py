@@ -97,6 +97,7 @@ def classify_remotely(
         UsageError: an input is of a kind that is not sent.
         ServiceError, StoreUnavailableError: the service refuses, or does not answer.
     """
+    from queries.service.client import ServiceError
     from queries.service.client.results import Classification
 
     for query in queries:
@@ -116,13 +117,23 @@ def classify_remotely(
     answers = Classification(results=(), errors={}, calibrated=True)
     if sent or items:
         with remote.client() as client:
-            answers = client.classify(
-                pictures=pictures,
-                texts=[query.title for query in sent if not query.source],
-                item_ids=items,
-                titles=titles if any(titles) else (),
-                **_options_of(question),
-            )
+            try:
+                answers = client.classify(
+                    pictures=pictures,
+                    texts=[query.title for query in sent if not query.source],
+                    item_ids=items,
+                    titles=titles if any(titles) else (),
+                    **_options_of(question),
+                )
+            except ServiceError as error:
+                if error.kind != "unusable-input":
+                    raise
+                refused = range(len(sent) or len(items))
+                answers = Classification(
+                    results=[[] for _ in refused],
+                    errors=dict.fromkeys(refused, str(error)),
+                    calibrated=True,
+                )
     names = [*items] or [query.name for query in queries]
     places = [place for place in range(len(names)) if place not in missing]
     errors = missing | {places[place]: error for place, error in answers.errors.items()}

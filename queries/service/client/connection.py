@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from indexer.core.durable import written_aside
 from indexer.core.errors import StoreUnavailableError, UsageError, ZeroshelfError
+from indexer.core.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     import httpx
@@ -23,6 +24,9 @@ _FIRST_PAUSE_S = 0.1
 
 _NOT_CARRIED_OUT = frozenset({"busy", "queue-full", "loading"})
 """Problems of a request that the service did not begin: it may be sent again, whatever it does."""
+
+_ASK_OTHERWISE = frozenset({400, 401, 403, 404, 422})
+"""Statuses of requests that another request, or another key, mends."""
 
 _MAY_BE_DONE = "It may have done what was asked: look before you ask again."
 
@@ -39,6 +43,9 @@ class ServiceError(ZeroshelfError):
         super().__init__(detail)
         self.status = status
         self.kind = kind
+        # As where a command asks no service: what is named is not there, or an option is wrong.
+        if status in _ASK_OTHERWISE and kind != "unusable-input":
+            self.exit_code = ExitCode.USAGE
 
 
 class Connection:

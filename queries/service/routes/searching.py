@@ -107,6 +107,8 @@ async def _of_words(engine: Engine, text: str) -> FloatArray:
 
 async def _vector(engine: Engine, picture: Upload | Input) -> FloatArray:
     embedded = (await embed_inputs(engine, [picture]))[0]
+    if embedded.vector is None and isinstance(picture, Input) and picture.item_id is not None:
+        raise Problem(404, "not-found", "There is no such item", embedded.error)
     if embedded.vector is None:
         raise Problem(422, "unusable-input", "The input can't be used", embedded.error)
     return embedded.vector

@@ -41,6 +41,22 @@ def test_an_input_that_is_not_there_costs_no_other(shell: Shell, drawn: Path) ->
     assert "Scores are not calibrated" in done.stderr
 
 
+def test_exit_codes_are_those_without_a_service(shell: Shell) -> None:
+    """2 where what is named is not there, 1 where no input can be used."""
+    for command in (
+        "classify --item nobody",
+        "classify --text mug --labels nothing",
+        "search --item nobody",
+        "search --category nothing",
+        "search mug --filter price",
+    ):
+        assert shell(*command.split(), code=2).stderr, command
+    (shell.folder / "broken.jpg").write_text("no picture")
+    done = shell("classify", "broken.jpg", "--output", "json", code=1)
+    assert json.loads(done.stdout) == [[]]
+    assert "broken.jpg: not a picture" in done.stderr
+
+
 def test_items_are_found(shell: Shell, drawn: Path) -> None:
     """By words, by a picture, under a filter."""
     assert shell.json("search", "guitar", "--limit", "1")[0]["item_id"].startswith("guitar")
