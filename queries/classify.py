@@ -13,6 +13,7 @@ from indexer.core.errors import CatalogError, UsageError
 from indexer.core.label_sets import CATEGORY, set_option, sets_option
 from indexer.core.protocols import Encoder
 from indexer.core.records import FloatArray, Label
+from indexer.core.vectors import unit_rows
 from indexer.jobs.adapt import fit_to
 from indexer.labels import taxonomy
 from indexer.labels.adaptation import Adaptation
@@ -91,6 +92,15 @@ class Classifier:
             )
         return predictor
 
+    def _check(self, vectors: FloatArray, titles: FloatArray | None) -> None:
+        width = self._catalog.fingerprint.width
+        if vectors.ndim != 2 or (len(vectors) and vectors.shape[1] != width):
+            raise UsageError(f"vectors of shape {vectors.shape}: give (n, {width}).")
+        if not unit_rows(vectors).all():
+            raise UsageError("a vector is not finite or not of length 1: normalise it before.")
+        if titles is not None and titles.shape != vectors.shape:
+            raise UsageError(f"titles of shape {titles.shape}: give {vectors.shape}, one for each.")
+
     def classify(
         self, vectors: FloatArray, *, titles: FloatArray | None = None, limit: int | None = None
     ) -> list[list[Prediction]]:
@@ -104,7 +114,13 @@ class Classifier:
 
         Returns:
             A list for each vector, best first.
+
+        Raises:
+            UsageError: vectors of another shape, or of a row that is not of length 1; or not as
+                many titles.
         """
+        vectors = np.asarray(vectors)
+        self._check(vectors, titles)
         head = self._head
         limit = min(limit or self._question.limit, len(head))
         if self._predictor.settings.coverage is not None:

@@ -65,8 +65,8 @@ _HERE = CatalogOptions()
 
 
 def map_labels(
-    source: str,
-    target: str,
+    source: str | Path,
+    target: str | Path,
     how: MappingOptions = MappingOptions(),
     *,
     catalogs: CatalogOptions = _HERE,
@@ -86,8 +86,8 @@ def map_labels(
             has a label of the source.
         TaxonomyError: a file is no valid taxonomy or mapping, or has no labels.
     """
-    ours = read_side(source, catalogs, option="--from", set_name=how.from_set)
-    theirs = read_side(target, catalogs, option="--to", set_name=how.to_set)
+    ours = read_side(str(source), catalogs, option="--from", set_name=how.from_set)
+    theirs = read_side(str(target), catalogs, option="--to", set_name=how.to_set)
     _refuse_same(ours, theirs)
     rules, compare = (
         None if path is None else resolve(read_mappings(path), ours.labels, theirs.labels)

@@ -49,6 +49,10 @@ class TaxonomyMapping:
     shared_ids: int
     by_id: int
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{self.count(status):,} {status}" for status in MappingStatus)
+        return f"<TaxonomyMapping of {len(self.rows):,} labels: {counts}>"
+
     def count(self, status: MappingStatus) -> int:
         """The number of labels of a status."""
         return sum(row.status is status for row in self.rows)

@@ -12,6 +12,7 @@ import pytest
 from catalogs import make_catalog, set_labels
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
+from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.jobs.adapt import adapt
@@ -168,3 +169,20 @@ def test_no_vectors_give_no_predictions(options: CatalogOptions) -> None:
     """An empty batch is one, plain or adapted."""
     with open_catalog(options) as catalog:
         assert Classifier(catalog).classify(unit(0, 0)) == []
+
+
+def test_vectors_that_can_not_be_are_refused(options: CatalogOptions) -> None:
+    """One without its row, of another width or length, or with fewer titles."""
+    vectors = unit(3, 5)
+    with open_catalog(options) as catalog:
+        classifier = Classifier(catalog)
+        for given, titles, message in (
+            (vectors[0], None, r"shape \(16,\): give \(n, 16\)"),
+            (vectors[:, :7], None, r"shape \(3, 7\)"),
+            (vectors * 7, None, "not of length 1"),
+            (np.full((1, 16), np.nan), None, "not finite"),
+            (vectors, vectors[:1], r"titles of shape \(1, 16\): give \(3, 16\)"),
+        ):
+            with pytest.raises(UsageError, match=message):
+                classifier.classify(given, titles=titles)
+        assert classifier.classify(vectors[:0]) == []
