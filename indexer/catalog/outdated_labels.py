@@ -60,57 +60,52 @@ def count_outdated_labels(catalog: OpenCatalog) -> int:
     return count
 
 
-def warn_of_stored(catalog: OpenCatalog) -> None:
-    """Warn of items that keep labels which were just removed or renamed."""
-    try:
-        count = count_outdated_labels(catalog)
-    except CatalogError as error:  # the labels are changed already
-        _log.warning("%s", error)
-        return
-    if count:
-        rows = "row" if catalog.ledger.parts.exist else "item"
-        _log.warning("%s", _note(catalog, f"{count:,} {rows}{'' if count == 1 else 's'}", count))
-
-
-def warn_of_given(catalog: OpenCatalog, previous: LabelSet) -> None:
-    """Warn of labelled items and verdicts that count no more, by a change of the labels.
+def notes_of_change(catalog: OpenCatalog, previous: LabelSet) -> Iterator[str]:
+    """What is to be told after a change of the labels: of what still names labels that are gone.
 
     Args:
         catalog: with the labels after the change.
         previous: the labels before it.
     """
+    for notes in (_notes_of_stored(catalog), _notes_of_given(catalog, previous)):
+        try:
+            yield from notes
+        except CatalogError as error:  # the labels are changed already
+            yield str(error)
+
+
+def _notes_of_stored(catalog: OpenCatalog) -> Iterator[str]:
+    """Of items that keep labels which were removed or renamed."""
+    if count := count_outdated_labels(catalog):
+        rows = "row" if catalog.ledger.parts.exist else "item"
+        yield _note(catalog, f"{count:,} {rows}{'' if count == 1 else 's'}", count)
+
+
+def _notes_of_given(catalog: OpenCatalog, previous: LabelSet) -> Iterator[str]:
+    """Of labelled items and verdicts that count no more, by this change."""
     folder, file = LabelledFolder(catalog.folder.labels), CorrectionFile(catalog.folder.corrections)
-    try:
-        taught, calibrating = folder.taught(), folder.calibrating()
-        given = {
-            "taught examples": () if taught is None else taught.label_ids,
-            "calibrating items": () if calibrating is None else calibrating.label_ids,
-            "verdicts of people": [row.label_id for row in file.all().values()],
-        }
-    except CatalogError as error:  # the labels are changed already
-        _log.warning("%s", error)
-        return
+    taught, calibrating = folder.taught(), folder.calibrating()
     removed = previous.places.keys() - catalog.label_set.places.keys()
     # Only leaves are learnt. A person may give an item any label.
     no_leaves = previous.leaves.places.keys() - catalog.label_set.leaves.places.keys()
+    given = (
+        ("taught examples", () if taught is None else taught.label_ids, no_leaves),
+        ("calibrating items", () if calibrating is None else calibrating.label_ids, no_leaves),
+        ("verdicts of people", [row.label_id for row in file.all().values()], removed),
+    )
     lost = {
-        what: [
-            label_id
-            for label_id in label_ids
-            if label_id in (removed if what == "verdicts of people" else no_leaves)
-        ]
-        for what, label_ids in given.items()
+        what: [label_id for label_id in label_ids if label_id in gone]
+        for what, label_ids, gone in given
     }
-    label_ids = [label_id for of_kind in lost.values() for label_id in of_kind]
-    if label_ids:
-        _log.warning(
-            "%s are of labels that were removed, or that have others below them now, such as %r. "
-            "They are kept, and count again when the label is back. To move them to other labels, "
-            "put it back with zeroshelf labels add, and then change labels with: zeroshelf labels "
-            "migrate FILE --mapping TABLE%s",
-            ", ".join(f"{len(of_kind):,} {what}" for what, of_kind in lost.items() if of_kind),
-            label_ids[0],
-            set_option(catalog.folder.set_name),
+    counts = [f"{len(label_ids):,} {what}" for what, label_ids in lost.items() if label_ids]
+    if counts:
+        example = next(label_id for label_ids in lost.values() for label_id in label_ids)
+        yield (
+            f"{', '.join(counts)} are of labels that were removed, or that have others below them "
+            f"now, such as {example!r}. They are kept, and count again when the label is back. To "
+            "move them to other labels, put it back with zeroshelf labels add, and then change "
+            "labels with: zeroshelf labels migrate FILE --mapping "
+            f"TABLE{set_option(catalog.folder.set_name)}"
         )
 
 

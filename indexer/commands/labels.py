@@ -127,7 +127,7 @@ def _show_changes(
     if output != Output.TABLE:
         console.show_rows([counts], output)
         return
-    facts = {name.replace("_", " "): count for name, count in counts.items()}
+    facts = {name.replace("_", " "): count for name, count in counts.items() if name != "notes"}
     console.show_facts(_of_set(set_name) | facts, title=f"Labels of {common.catalog}")
 
 

@@ -32,8 +32,12 @@ def _plain(text: str) -> str:
     return " ".join(seen.casefold().split())
 
 
-def warn_of_emptied(previous: Sequence[Label], labels: Sequence[Label]) -> None:
-    """Warn of labels that lose their parent, description or synonyms: a row replaces a label."""
+def warn_of_emptied(previous: Sequence[Label], labels: Sequence[Label]) -> tuple[str, ...]:
+    """Warn of labels that lose their parent, description or synonyms: a row replaces a label.
+
+    Returns:
+        The warning; none where none does.
+    """
     new = {label.label_id: label for label in labels}
     lost: dict[str, list[str]] = {}
     for label in previous:
@@ -42,15 +46,16 @@ def warn_of_emptied(previous: Sequence[Label], labels: Sequence[Label]) -> None:
         for name in ("parent_id", "description", "synonyms"):
             if getattr(label, name) and not getattr(replaced_by, name):
                 lost.setdefault(name, []).append(label.label_id)
-    if lost:
-        counts = ", ".join(f"{len(ids):,} their {_FIELD_NAMES[name]}" for name, ids in lost.items())
-        _log.warning(
-            "labels that the file has without what they had lose it: %s, such as %s. A row "
-            "replaces a label as a whole: zeroshelf labels list --output csv writes all columns "
-            "of the present ones.",
-            counts,
-            _ids(next(iter(lost.values()))),
-        )
+    if not lost:
+        return ()
+    counts = ", ".join(f"{len(ids):,} their {_FIELD_NAMES[name]}" for name, ids in lost.items())
+    note = (
+        f"labels that the file has without what they had lose it: {counts}, such as "
+        f"{_ids(next(iter(lost.values())))}. A row replaces a label as a whole: zeroshelf labels "
+        "list --output csv writes all columns of the present ones."
+    )
+    _log.warning("%s", note)
+    return (note,)
 
 
 _FIELD_NAMES = {"parent_id": "parent", "description": "description", "synonyms": "synonyms"}

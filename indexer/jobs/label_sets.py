@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from indexer.catalog.decisions import DecisionFiles
@@ -19,8 +18,6 @@ from indexer.labels.gates import Branch, Gate, GateFile
 from indexer.labels.measured import is_by_pixels
 from indexer.labels.sets import empty
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,19 +126,16 @@ def _gate_command(catalog: OpenCatalog) -> str:
     )
 
 
-def warn_of_gates(catalog: OpenCatalog) -> None:
-    """Warn of gates that name a category which has just been removed."""
+def notes_of_gates(catalog: OpenCatalog) -> Iterator[str]:
+    """What is to be told of gates that name a category which has just been removed."""
     if catalog.folder.set_name != CATEGORY:
         return
     for at_set in catalog.sets[1:]:
         if missing := _summary(at_set).missing:
-            _log.warning(
-                "label set %r applies to categories that are removed, %d of them, such as %r: it "
-                "can't be decided until others are named, with: %s",
-                at_set.folder.set_name,
-                len(missing),
-                missing[0],
-                _gate_command(at_set),
+            yield (
+                f"label set {at_set.folder.set_name!r} applies to categories that are removed, "
+                f"{len(missing)} of them, such as {missing[0]!r}: it can't be decided until others "
+                f"are named, with: {_gate_command(at_set)}"
             )
 
 

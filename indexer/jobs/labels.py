@@ -23,7 +23,7 @@ from indexer.jobs.label_checks import (
     warn_of_same_prompts,
 )
 from indexer.jobs.label_files import read_label_file
-from indexer.jobs.label_sets import branches_of, refuse_category, warn_of_gates
+from indexer.jobs.label_sets import branches_of, notes_of_gates, refuse_category
 from indexer.labels import prompts, taxonomy
 from indexer.labels.gates import GateFile
 from indexer.labels.prompt_sets import PromptSet, no_prompts
@@ -81,7 +81,7 @@ def add_labels(
     with open_or_create(options, made_by=precomputed, labels=not replace) as catalog:
         if replace:
             _ignore_damaged(catalog)
-        warn_of_emptied(catalog.label_set.labels, labels)
+        emptied = warn_of_emptied(catalog.label_set.labels, labels)
         gate = None if applies_to is None else branches_of(catalog, applies_to)
         if vectors is not None:
             label_set, label_prompts, changes = labels_with_vectors(
@@ -95,8 +95,8 @@ def add_labels(
             # Before the labels: a set without its gate would be decided for every item.
             catalog.folder.labels.mkdir(parents=True, exist_ok=True)
             GateFile(catalog.folder.labels).save(gate)
-        replace_labels(catalog, label_set, label_prompts)
-        return changes
+        notes = replace_labels(catalog, label_set, label_prompts)
+        return dataclasses.replace(changes, notes=(*emptied, *notes))
 
 
 def labels_with_vectors(
@@ -168,19 +168,31 @@ def remove_labels(options: CatalogOptions, label_ids: Sequence[str]) -> LabelCha
             if remaining
             else empty(catalog.fingerprint.width)
         )
-        replace_labels(catalog, label_set, catalog.prompts.subset(list(label_set.places)))
+        notes = replace_labels(catalog, label_set, catalog.prompts.subset(list(label_set.places)))
         return LabelChanges(
-            added=0, changed=0, unchanged=len(remaining), removed=len(removed_ids), embedded_texts=0
+            added=0,
+            changed=0,
+            unchanged=len(remaining),
+            removed=len(removed_ids),
+            embedded_texts=0,
+            notes=notes,
         )
 
 
-def replace_labels(catalog: OpenCatalog, label_set: LabelSet, label_prompts: PromptSet) -> None:
-    """Store a label set with its prompts; warn of what names labels that are removed."""
+def replace_labels(
+    catalog: OpenCatalog, label_set: LabelSet, label_prompts: PromptSet
+) -> tuple[str, ...]:
+    """Store a label set with its prompts.
+
+    Returns:
+        Warnings of what names labels that are removed; they are logged, too.
+    """
     previous = catalog.label_set
     put_labels(catalog, label_set, label_prompts)
-    warn_of_gates(catalog)
-    outdated_labels.warn_of_stored(catalog)
-    outdated_labels.warn_of_given(catalog, previous)
+    notes = (*notes_of_gates(catalog), *outdated_labels.notes_of_change(catalog, previous))
+    for note in notes:
+        _log.warning("%s", note)
+    return notes
 
 
 def put_labels(catalog: OpenCatalog, label_set: LabelSet, label_prompts: PromptSet) -> None:

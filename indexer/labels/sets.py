@@ -128,6 +128,7 @@ class LabelChanges:
         changed: of the labels that were there, those with other prompts, another vector,
             another path or other words.
         cut_prompts: prompts of the set of which the model reads only the beginning.
+        notes: warnings of what the labels lost, and of what names removed ones.
     """
 
     added: int
@@ -136,6 +137,7 @@ class LabelChanges:
     removed: int
     embedded_texts: int
     cut_prompts: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def empty(width: int) -> LabelSet:

@@ -29,7 +29,7 @@ from indexer.core.watch import Watch
 from indexer.ingestion.storing import store_again
 from indexer.jobs.label_checks import warn_of_same_paths
 from indexer.jobs.label_files import read_label_file
-from indexer.jobs.label_sets import warn_of_gates
+from indexer.jobs.label_sets import notes_of_gates
 from indexer.jobs.labels import embed_labels, labels_with_vectors, put_labels
 from indexer.labels.examples import LabelledFolder
 from indexer.labels.files import LabelFolder
@@ -279,7 +279,8 @@ def _finish(catalog: OpenCatalog, plan: Mapping[str, Any], watch: Watch) -> None
         store_labels(folder, "calibrating", leaves)
     for at_set in catalog.sets:
         at_set.store_labels()  # with the gates, which moved
-    warn_of_gates(catalog)
+    for note in notes_of_gates(catalog):
+        _log.warning("%s", note)
     MigrationPlan(folder.folder).finish()
     shutil.rmtree(MigrationPlan(folder.folder).aside, ignore_errors=True)
 

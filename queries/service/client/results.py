@@ -168,6 +168,7 @@ class LabelCounts:
     Attributes:
         embedded_texts: prompts that the model had to embed.
         cut_prompts: prompts that were longer than the model reads.
+        notes: what labels lost, and examples, verdicts, items and gates that name removed labels.
     """
 
     added: int
@@ -176,6 +177,7 @@ class LabelCounts:
     removed: int
     embedded_texts: int
     cut_prompts: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,3 +67,8 @@ class LabelsChanged(Wire):
     removed: int
     embedded_texts: int
     cut_prompts: int
+    notes: list[str] = Field(
+        default=[],
+        description="What to know: what labels lost, and examples, verdicts, items and gates that "
+        "name removed labels.",
+    )

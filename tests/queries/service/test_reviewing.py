@@ -84,7 +84,10 @@ def test_a_label_that_nobody_saw_is_not_accepted_and_one_that_is_gone_teaches_no
     assert client.post("/v1/review", json=said | {"seen": "mug"}).status_code == 200
     said = {"item_id": "mug-blue.png", "verdict": "corrected", "label": "laptop"}
     assert client.post("/v1/review", json=said).status_code == 200
-    assert client.delete("/v1/labels/laptop").status_code == 200
+    removed = client.delete("/v1/labels/laptop")
+    assert removed.status_code == 200
+    assert any("1 verdicts of people are of labels" in note for note in removed.json()["notes"])
+    assert client.get("/v1/catalog").json()["reviewed"] == 1
     rows = client.get("/v1/review/corrections").text.split("\r\n")
     assert rows == ["item_id,label_id", "mug-red.png,mug", ""]
     job_id = client.post("/v1/jobs/teach").json()["job_id"]
