@@ -96,6 +96,16 @@ def cache_of_these_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         yield
 
 
+@pytest.fixture
+def coarse_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Things are looked for in some 90 regions of a picture, not in 400: each is embedded."""
+    from indexer.core.boxes import RegionGrid
+    from indexer.labels.regions import GridFinder
+
+    defaults = GridFinder.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "grid", RegionGrid(step=0.5))
+
+
 @pytest.fixture(scope="module")
 def two_threads() -> Iterator[None]:
     """BLAS has two threads, and so has what takes as many as BLAS."""

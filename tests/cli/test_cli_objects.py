@@ -103,6 +103,7 @@ def test_each_thing_is_labelled(shop: Shell, scene: list[tuple[str, tuple[int, .
     shop("classify", "gone.png", "--objects", code=2)
 
 
+@pytest.mark.usefixtures("coarse_grid")
 def test_where_nothing_is_found_the_whole_picture_stays(shop: Shell) -> None:
     """A blank picture, and one that is smaller than a region; that is said."""
     for name, size in (("blank.png", (300, 200)), ("tiny.png", (12, 12))):
@@ -242,6 +243,7 @@ def test_the_best_box_decides_on_a_scene(
     assert "part_id" not in (scenes.folder / "mean.csv").read_text().splitlines()[0]
 
 
+@pytest.mark.usefixtures("coarse_grid")
 def test_labelled_items_with_boxes_have_the_vector_of_the_part_that_decides(scenes: Shell) -> None:
     """Teaching and calibrating see what categorize sees; items without boxes have their mean."""
     scenes("ingest", "scenes", "--objects")
@@ -259,6 +261,7 @@ def test_labelled_items_with_boxes_have_the_vector_of_the_part_that_decides(scen
     np.testing.assert_allclose(by_id["mug-red.png"], stored["mug-red.png"].mean, atol=1e-6)
 
 
+@pytest.mark.usefixtures("coarse_grid")
 def test_boxes_make_no_look_alikes(scenes: Shell) -> None:
     """Photos with the same thing, or the same bare ground, are two: whole pictures are compared."""
     scenes("ingest", "scenes", "--objects")
@@ -269,6 +272,7 @@ def test_boxes_make_no_look_alikes(scenes: Shell) -> None:
         assert len(rows.views) == len(rows.starts) == catalog.ledger.item_count()
 
 
+@pytest.mark.usefixtures("coarse_grid")
 def test_an_explanation_says_which_box_decides(scenes: Shell) -> None:
     """The heat map covers that box, and nothing beside it."""
     scenes("ingest", "scenes", "--objects")
@@ -288,6 +292,7 @@ def test_an_explanation_says_which_box_decides(scenes: Shell) -> None:
     assert mean["deciding"] is None
 
 
+@pytest.mark.usefixtures("coarse_grid")
 def test_what_is_stored_is_not_looked_at_again(scenes: Shell) -> None:
     """Neither embedded nor searched; with other labels or limits it is."""
     first = scenes.json("ingest", "scenes", "--objects")[0]
@@ -302,6 +307,7 @@ def test_what_is_stored_is_not_looked_at_again(scenes: Shell) -> None:
     assert len(parts) == 2
 
 
+@pytest.mark.usefixtures("coarse_grid")
 def test_a_changed_picture_has_other_boxes(scenes: Shell) -> None:
     """Its earlier ones are removed."""
     scenes("ingest", "scenes", "--objects")
@@ -313,6 +319,7 @@ def test_a_changed_picture_has_other_boxes(scenes: Shell) -> None:
     assert not any(hit["parts"] for hit in hits)
 
 
+@pytest.mark.usefixtures("coarse_grid")
 def test_boxes_stay_without_the_option_until_their_picture_changes(scenes: Shell) -> None:
     """Those of the same file are kept; those of another are removed, and that is told."""
     first = scenes.json("ingest", "scenes", "--objects")[0]
@@ -326,6 +333,7 @@ def test_boxes_stay_without_the_option_until_their_picture_changes(scenes: Shell
     assert "--objects" in done.stderr
 
 
+@pytest.mark.usefixtures("coarse_grid")
 def test_another_model_embeds_the_same_boxes(scenes: Shell) -> None:
     """Boxes stay where they are when the model changes."""
     scenes("ingest", "scenes", "--objects")

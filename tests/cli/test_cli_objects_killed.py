@@ -20,9 +20,12 @@ from indexer.jobs.rebuild import compare
 from pocket.scenes import draw_scene
 
 SCENES = 10
-SMALL_SHARDS = """
+SMALL_SHARDS_COARSE_GRID = """
 import runpy, sys
+from indexer.core.boxes import RegionGrid
 from indexer.ingestion.reports import PipelineSizes
+from indexer.labels.regions import GridFinder
+GridFinder.__init__.__kwdefaults__["grid"] = RegionGrid(step=0.5)
 PipelineSizes.__init__.__kwdefaults__["shard_rows"] = 4
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
@@ -62,6 +65,7 @@ def stored_counts(folder: Path) -> tuple[int, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("coarse_grid")
 def test_killed_between_shards_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     """The rows are those of an ingestion that nobody killed."""
     whole = Shell(tmp_path / "whole", in_process=True, model="pocket")
@@ -81,7 +85,7 @@ def test_killed_between_shards_nothing_is_lost_or_doubled(tmp_path: Path) -> Non
     for steps in (1, 1):
         held.unlink(missing_ok=True)
         holder = Path(__file__).parents[1] / "held_storing.py"
-        code = "-c", SMALL_SHARDS, holder, held, steps
+        code = "-c", SMALL_SHARDS_COARSE_GRID, holder, held, steps
         process = killed.start("ingest", "scenes", "--objects", program=code)
         while not held.exists() and process.poll() is None:
             time.sleep(0.01)

@@ -23,6 +23,8 @@ from queries.results import PictureObject
 from queries.service.app import create_app
 from queries.service.settings import ServiceSettings
 
+pytestmark = pytest.mark.usefixtures("coarse_grid")
+
 
 @pytest.fixture(scope="session")
 def scene(drawn: Path) -> bytes:
