@@ -20,6 +20,7 @@ from indexer.core.errors import CatalogError
 from indexer.core.label_sets import CATEGORY, set_option, sets_option
 from indexer.labels.examples import LabelledFolder
 from indexer.labels.sets import LabelSet
+from indexer.store.filters import stored_labels
 
 _log = logging.getLogger(__name__)
 
@@ -128,6 +129,19 @@ def notes_of_found(
             continue
         if count := sum(is_outdated(at_set.label_set, *pair) for pair in stored):
             yield _note(at_set, f"{count:,} of the {len(hits):,} items shown", count)
+
+
+def notes_of_filter(catalog: OpenCatalog, expression: str) -> Iterator[str]:
+    """What is to be told of a filter by labels, where some of the stored ones are outdated.
+
+    It finds items by a label that is gone, and none by the new name of one that was renamed.
+    """
+    named = stored_labels(expression)
+    for at_set in catalog.sets if named else ():
+        name = at_set.folder.set_name
+        fields = {"label"} if name == CATEGORY else {name, f"{name}_label_id"}
+        if not named.isdisjoint(fields) and (count := count_outdated_labels(at_set)):
+            yield _note(at_set, f"{count:,} of the catalog's rows", count)
 
 
 def _note(catalog: OpenCatalog, which: str, count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +10,13 @@ from pathlib import Path
 
 from indexer.catalog.near_ids import hint
 from indexer.catalog.opening import CatalogOptions, open_catalog
+from indexer.catalog.outdated_labels import notes_of_filter
 from indexer.core.errors import ItemError, SourceError
 from indexer.jobs.removal import store_removals
 from indexer.sources import addresses, formats
 from indexer.sources.rows import checked_id
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,8 @@ def plan_of_filter(options: CatalogOptions, expression: str) -> RemovalPlan:
     with open_catalog(options, write=True) as catalog:
         catalog.create_collections()
         store_removals(catalog)
+        for note in notes_of_filter(catalog, expression):
+            _log.warning("%s", note)
         matching_ids = list(catalog.items.item_ids(expression))
         current = catalog.ledger.find(matching_ids)
         parents = catalog.ledger.parts.parents(matching_ids)

@@ -19,6 +19,10 @@ _LISTS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _KEYS = re.compile(rf"\bmetadata\s*\[\s*(?P<key>{_STRING})\s*\]|{_STRING}", re.DOTALL)
+_LABELS = re.compile(
+    rf"\battributes\s*\[\s*(?P<key>{_STRING})\s*\]|{_STRING}|(?P<field>\blabel(?:_id)?\b)",
+    re.DOTALL,
+)
 _LITERALS = re.compile(_LITERAL, re.IGNORECASE | re.DOTALL)
 
 
@@ -48,6 +52,17 @@ def metadata_keys(expression: str) -> list[str]:
     """The columns that a filter names as ``metadata["..."]``, each once."""
     keys = [_unquoted(match["key"]) for match in _KEYS.finditer(expression) if match["key"]]
     return list(dict.fromkeys(keys))
+
+
+def stored_labels(expression: str) -> set[str]:
+    """The fields with stored labels that a filter names: ``label``, and keys of ``attributes``.
+
+    >>> sorted(stored_labels('label_id == "mug" and attributes["colour"] == "label"'))
+    ['colour', 'label']
+    """
+    matches = list(_LABELS.finditer(expression))
+    keys = {_unquoted(match["key"]) for match in matches if match["key"]}
+    return keys | {"label" for match in matches if match["field"]}
 
 
 def require_keys(expression: str, known: Collection[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from indexer.catalog.item_rows import CatalogItems
 from indexer.catalog.opening import OpenCatalog
+from indexer.catalog.outdated_labels import notes_of_filter
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import IndexArray
@@ -36,6 +38,8 @@ from queries.deciding.calibration import MIN_SCORE, STATUSES, Status
 from queries.deciding.predictor import Predictions, Predictor
 from queries.deciding.predictor_fit import calibration
 from queries.deciding.question import Question
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,6 +345,8 @@ def select_items(catalog: OpenCatalog, selection: Selection) -> int:
     if selection.is_whole:
         return ledger.item_count()
     if selection.filter_expression:
+        for note in notes_of_filter(catalog, selection.filter_expression):
+            _log.warning("%s", note)
         items = catalog.items_in(selection.partition)
         ledger.select(items.item_ids(selection.filter_expression))
     elif selection.partition is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from indexer.catalog.grouping import nearest_items, of_item
 from indexer.catalog.opening import OpenCatalog
-from indexer.catalog.outdated_labels import notes_of_found
+from indexer.catalog.outdated_labels import notes_of_filter, notes_of_found
 from indexer.core.errors import UsageError
 from indexer.core.parts import place_text
 from indexer.core.protocols import Hit
@@ -110,6 +110,8 @@ def find(catalog: OpenCatalog, query: SearchQuery) -> SearchResult:
         next_after=None if query.group_by else ranking.next_after(query),
         notes=tuple(
             notes_of_found(catalog, [(hit.label_id, hit.label, hit.attributes) for hit in page])
+            if page
+            else notes_of_filter(catalog, query.filter_expression)
         ),
     )
 

@@ -18,9 +18,10 @@ from indexer.core.errors import CatalogError
 from indexer.jobs.label_plan import plan_labels
 from indexer.jobs.labels import add_labels, remove_labels
 from indexer.jobs.removal import remove_items
+from indexer.jobs.removal_plan import plan_of_filter
 from indexer.jobs.status import catalog_status
 from indexer.labels.examples import LabelledFolder, LabelledItems
-from queries.categorizing.categorize import categorize
+from queries.categorizing.categorize import Selection, categorize
 from queries.review.corrections import store_verdict
 from queries.search.finding import find
 from queries.search.query import SearchQuery
@@ -153,3 +154,32 @@ def test_a_label_that_loses_its_parent_and_texts_is_told(
     expected = "lose it: 1 their parent, 1 their description, 1 their synonyms, such as 'r'."
     assert len(told) == 2
     assert all(expected in text for text in told)
+
+
+def test_a_filter_by_labels_tells_of_outdated_ones(
+    options: CatalogOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where it finds nothing by a new name, and before items are removed or decided by an old one.
+
+    Filters by other fields, and by labels that are as stored, tell nothing.
+    """
+    add_set(options, ["l0"], EYE[:1])  # another name
+    stale = "2 of the catalog's rows have a label that was removed or renamed since"
+
+    def notes(text: str) -> str:
+        caplog.clear()
+        plan_of_filter(options, text)
+        with open_catalog(options) as catalog:
+            query = SearchQuery(vector=None, filter_expression=text, limit=2)
+            return "".join(find(catalog, query).notes) + caplog.text
+
+    assert notes('label == "l0"').count(stale) == 2
+    assert notes('label == "label 0"').count(stale) == 1  # the search tells of those it shows
+    assert stale not in notes('attributes["colour"] == "green" or item_id == "label"')
+    with caplog.at_level(logging.WARNING), open_catalog(options, write=True) as catalog:
+        to, selection = (
+            options.data_dir / "c.csv",
+            Selection(filter_expression='label == "label 0"'),
+        )
+        assert categorize(catalog, to, selection=selection).items == 2
+    assert stale in caplog.text
