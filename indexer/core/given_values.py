@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from enum import StrEnum
 from operator import index
 from pathlib import PurePath
-from typing import Any, SupportsFloat, SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex, TypeVar
 
 from indexer.core.errors import UsageError
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def is_missing(value: object) -> bool:
@@ -89,3 +92,17 @@ def refuse_below(least: int, **counts: object) -> None:
     for name, count in counts.items():
         if not isinstance(count, SupportsIndex) or index(count) < least:
             raise UsageError(f"{name} {count!r:.60}: give a whole number from {least} on.")
+
+
+def one_of(name: str, value: object, kind: type[Choice]) -> Choice:
+    """A value of an enumeration, also by its text.
+
+    Args:
+        name: of the argument, for messages.
+
+    Raises:
+        UsageError: there is no such value.
+    """
+    if not isinstance(value, str) or value not in list(kind):
+        raise UsageError(f"{name} {value!r:.60}: one of {', '.join(kind)}.")
+    return kind(value)

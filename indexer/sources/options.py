@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from indexer.core.column_types import ColumnType
 from indexer.core.delimited import Quoting
+from indexer.core.errors import UsageError
+from indexer.core.given_values import one_of, texts_of
 from indexer.core.table_formats import TableFormat
 from indexer.sources.columns import converter
 from indexer.sources.shard_names import DEFAULT_EXTENSIONS
@@ -75,6 +78,34 @@ class TableOptions:
     encoding: str = ""
     max_bytes: int = 32 * 2**20
     max_sound_bytes: int = 512 * 2**20
+
+    def __post_init__(self) -> None:
+        """Take what callers in Python give.
+
+        Raises:
+            UsageError: a text in the place of a list, or another kind of value; none of these is
+                told later, and a type that there is not would damage the catalog's record.
+        """
+        for name in ("id_column", "image_column", "text_column", "group_column", "vector_column"):
+            column = getattr(self, name)
+            if not isinstance(column, str):
+                several = ", several between commas" if name == "image_column" else ""
+                raise UsageError(f"{name} {column!r:.60}: give a column's name{several}.")
+        if self.vectors is not None and not isinstance(self.vectors, str | PurePath):
+            raise UsageError("vectors: give the path of a .npy file, which numpy.save writes.")
+        given = {
+            "vectors": None if self.vectors is None else str(self.vectors),
+            "columns": None if self.columns is None else texts_of("columns", self.columns),
+            "exclude_columns": texts_of("exclude_columns", self.exclude_columns),
+            "column_types": {
+                name: one_of(f"column_types[{name!r}]", kind, ColumnType)
+                for name, kind in self.column_types.items()
+            },
+            "format": one_of("format", self.format, TableFormat),
+            "quoting": one_of("quoting", self.quoting, Quoting),
+        }
+        for name, value in given.items():
+            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
 
     @property
     def roles(self) -> frozenset[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from indexer.core.errors import UsageError
-from indexer.core.given_values import refuse_below, texts_of
+from indexer.core.given_values import one_of, refuse_below, texts_of
 from indexer.labels.prompts import Pooling
 from queries.deciding.settings import Settings
 
@@ -54,9 +53,6 @@ class Question:
         refuse_below(1, limit=self.limit)
         kinds: dict[str, type[StrEnum]] = {"pooling": Pooling, "view_pooling": ViewPooling}
         for name, kind in kinds.items():
-            value = getattr(self, name)
-            if value not in list(kind):
-                raise UsageError(f"{name} {value!r:.60}: one of {', '.join(kind)}.")
-            object.__setattr__(self, name, kind(value))
+            object.__setattr__(self, name, one_of(name, getattr(self, name), kind))
         if self.labels is not None:
             object.__setattr__(self, "labels", tuple(texts_of("labels", self.labels)))

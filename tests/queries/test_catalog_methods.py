@@ -244,3 +244,26 @@ def test_a_frame_without_rows_has_its_columns(catalog: Catalog) -> None:
     assert repr(parts).count("\n") == 0
     mixed_up = catalog.evaluate("typed", figures="confusions")
     assert mixed_up.table.column_names == ["truth_id", "predicted_id", "items"]
+
+
+def test_how_a_table_is_read_is_refused_before_anything_is_written(
+    folder: Path, tmp_path: Path
+) -> None:
+    """A type that there is not damaged the catalog; letters were columns."""
+    catalog, table = Catalog("read", model="pocket", data_dir=tmp_path), folder / "products.csv"
+    for how, message in (
+        ({"column_types": {"typed": "txt"}}, r"column_types\['typed'\] 'txt': one of text"),
+        ({"exclude_columns": "typed"}, "exclude_columns is a list"),
+        ({"columns": "typed"}, "columns is a list"),
+        ({"image_column": ["image", "image_2"]}, "give a column's name, several between commas"),
+        ({"id_column": None}, "id_column None"),
+        ({"format": "shpify"}, "format 'shpify': one of auto"),
+        ({"vectors": np.eye(3)}, "numpy.save"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            catalog.ingest(table, **how)
+    assert not (tmp_path / "catalogs").exists()
+    np.save(tmp_path / "v.npy", np.eye(21, 32, dtype=np.float32) + 0.1)
+    given = Catalog("given", data_dir=tmp_path)
+    frame = given.ingest(table, vectors=tmp_path / "v.npy", column_types={"typed": "text"})
+    assert frame.table.column("stored").to_pylist() == [21]
