@@ -17,7 +17,7 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -110,21 +110,29 @@ def memory_of(checkpoint: Checkpoint, precision: Precision, device: str) -> Mode
         precision: as the user requested it.
         device: where the model computes, as torch names it.
     """
-    folder, cache = checkpoint.folder, cache_folder("models")
-    if cache is None or folder is None:
+    folder, records = checkpoint.folder, cache_folder("models")
+    if records is None or folder is None:
         return ModelMemory(None)
-    libraries = [*_LIBRARIES, *(onnx.LIBRARIES if onnx.is_installed() else ())]
-    code = sorted(Path(__file__).parent.rglob("*.py"))
     facts = [
         checkpoint.name,
         str(precision),
         str(checkpoint.settings),
         *_processor(device),
-        *(f"{library} {version(library)}" for library in libraries),
-        *(f"{file.name} {file.read_bytes()!r}" for file in code),
+        *_software(),
         *file_states(folder),
     ]
-    return ModelMemory(cache / f"{hash_of(facts)}.json")
+    return ModelMemory(records / f"{hash_of(facts)}.json")
+
+
+@cache
+def _software() -> list[str]:
+    """Versions of the libraries, and this room's own code: what this process has loaded."""
+    libraries = [*_LIBRARIES, *(onnx.LIBRARIES if onnx.is_installed() else ())]
+    code = sorted(Path(__file__).parent.rglob("*.py"))
+    return [
+        *(f"{library} {version(library)}" for library in libraries),
+        *(f"{file.name} {file.read_bytes()!r}" for file in code),
+    ]
 
 
 def _processor(device: str) -> list[str]:
