@@ -31,6 +31,7 @@ from indexer.jobs.labels import replace_labels
 from indexer.labels.examples import Background, LabelledFolder, LabelledItems
 from indexer.labels.gates import GateFile
 from indexer.labels.measured import is_by_pixels, set_by_pixels
+from indexer.labels.migration_plan import MigrationPlan
 from indexer.labels.sets import embed
 
 _ITEMS_AT_ONCE = 500
@@ -164,6 +165,7 @@ def carry_labels(old: OpenCatalog, new: OpenCatalog, watch: Watch) -> None:
     """
     GateFile(new.folder.labels).save(GateFile(old.folder.labels).load())
     set_by_pixels(new.folder.labels, is_by_pixels(old.folder.labels))
+    MigrationPlan(new.folder.labels).carry_last(MigrationPlan(old.folder.labels))
     labels = old.label_set
     if len(labels) or len(new.label_set):
         label_set, prompts, changes = embed(

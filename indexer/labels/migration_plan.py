@@ -56,6 +56,11 @@ class MigrationPlan:
         """End the migration; its plan says later that it was done."""
         replace_durably(self.path, self._done)
 
+    def carry_last(self, other: MigrationPlan) -> None:
+        """Know the last migration of another generation's labels, so that it is not done twice."""
+        if last := other.last():
+            write_text_durably(self._done, json.dumps(last, indent=1) + "\n")
+
     def refuse_others(self) -> None:
         """Refuse to write while a migration is under way.
 

@@ -20,6 +20,7 @@ from indexer.jobs.reembed import reembed
 from indexer.jobs.rollback import rollback
 from indexer.labels.examples import LabelledFolder
 from indexer.labels.measured import is_by_pixels, set_by_pixels
+from indexer.labels.migration_plan import MigrationPlan
 from queries.categorizing.categorize import categorize
 from queries.review.corrections import store_verdict
 from queries.teaching.teach import teach
@@ -57,14 +58,20 @@ def stored(options: Faked) -> dict[str, dict[str, Any]]:
 
 
 def test_every_set_is_of_the_new_model(options: Faked) -> None:
-    """Labels, gate, examples, corrections and decisions; and back again."""
+    """Labels, gate, examples, corrections, decisions, the last migration; and back again."""
     before = stored(options)
+    migration = {"digest": "of the labels and the mapping"}
     with open_catalog(options, write=True) as catalog:
+        plan = MigrationPlan(catalog.folder.labels)
+        plan.save(migration)
+        plan.finish()
         set_by_pixels(catalog.of_set("colour").folder.labels, True)
     reembed(replace(options, model=NEW), replace(HOW, keep_old=True))
     assert stored(options) == before
     assert compare(options).equal
     assert [summary.applies_to for summary in summaries(options)] == [(), ("mug", "boot")]
+    with open_catalog(options) as catalog:
+        assert MigrationPlan(catalog.folder.labels).last() == migration
     with open_catalog(options.of_set("colour")) as catalog:
         assert catalog.fingerprint.model == NEW
         assert [label.name for label in catalog.label_set.labels] == ["red", "green", "blue"]

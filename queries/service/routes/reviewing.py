@@ -117,7 +117,7 @@ async def review_queue(
         Query(
             max_length=100,
             description="Labels by id, name or path, a branch with all below it; empty text is no "
-            "label.",
+            "label. Also ids of removed labels that items still have.",
         ),
     ] = [],  # noqa: B006 - a default of FastAPI, which copies it
     status: Annotated[list[ReviewStatus], Query(description="Of these statuses only.")] = [],  # noqa: B006
@@ -140,7 +140,7 @@ async def _queue(request: Request, page: QueueRequest) -> ReviewResponse:
     def look(opened: OpenCatalog) -> tuple[Queue, dict[str, Any], Any]:
         catalog = opened.of_set(page.set)
         choice = Choice(
-            label_ids=_chosen(catalog, page.category),
+            label_ids=_chosen(catalog, page.category, decided),
             statuses=frozenset(page.status),
             item_ids=None if page.item_ids is None else frozenset(page.item_ids),
         )
@@ -306,8 +306,12 @@ def _results(
     return VerdictsResponse(results=results, stored=stored)
 
 
-def _chosen(catalog: OpenCatalog, names: Sequence[str]) -> frozenset[str] | None:
+def _chosen(
+    catalog: OpenCatalog, names: Sequence[str], decided: DecisionCache
+) -> frozenset[str] | None:
     """Ids of labels, and of all below them; "" for no label. None where none are named.
+
+    Ids of removed labels that items still have are ids, too.
 
     Raises:
         TaxonomyError: an unknown or ambiguous name.
@@ -315,9 +319,12 @@ def _chosen(catalog: OpenCatalog, names: Sequence[str]) -> frozenset[str] | None
     if not names:
         return None
     labels = catalog.label_set.labels
-    label_ids = taxonomy.resolve(labels, filter(None, names))
+    removed = {name for name in names if name} - catalog.label_set.places.keys()
+    if removed:
+        removed &= {category.label_id for category in decided.categories(catalog)}
+    label_ids = taxonomy.resolve(labels, (name for name in names if name and name not in removed))
     below = [inner for label_id in label_ids for inner in taxonomy.descendants(labels, label_id)]
-    return frozenset([*label_ids, *below, *["" for name in names if not name]])
+    return frozenset([*label_ids, *below, *removed, *["" for name in names if not name]])
 
 
 @router.get(

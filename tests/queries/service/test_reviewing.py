@@ -225,6 +225,10 @@ def test_the_queue_is_of_some_categories_and_statuses(client: TestClient) -> Non
         one["label"]: one["path_ids"] for one in client.get("/v1/catalog").json()["categories"]
     }
     assert paths["mug"] == ["kitchen", "mug"]
+    # The items of a removed label can be looked at.
+    assert client.delete("/v1/labels/guitar").status_code == 200
+    removed = client.get("/v1/review", params={"category": "guitar"}).json()
+    assert [one["label_id"] for one in removed["items"]] == ["guitar", "guitar"]
 
 
 @pytest.mark.usefixtures("labelled")
