@@ -64,6 +64,20 @@ def refuse_single(name: str, values: object) -> None:
         raise UsageError(f"{name} is a list, and {values!r:.60} is none.")
 
 
+def refuse_other_than_text(**texts: object) -> None:
+    """Refuse what is no text, such as the number of an item in the place of its id.
+
+    Args:
+        texts: arguments by their names.
+
+    Raises:
+        UsageError: one is no text.
+    """
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise UsageError(f"{name} {text!r:.60} is no text: give one.")
+
+
 def refuse_beyond(low: float, high: float, **numbers: object) -> None:
     """Refuse numbers outside of a range, both ends included; None is no number that was given.
 

@@ -11,7 +11,13 @@ from typing import Any
 import pyarrow as pa
 
 from indexer.core.errors import UsageError
-from indexer.core.given_values import refuse_below, refuse_beyond, texts_of
+from indexer.core.given_values import (
+    is_missing,
+    refuse_below,
+    refuse_beyond,
+    refuse_other_than_text,
+    texts_of,
+)
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import FloatArray
 from indexer.sources import Fetcher
@@ -181,6 +187,8 @@ class Asking(Opened):
             ItemError: the picture can't be read.
             UsageError: not exactly one input, or there is no such item or figure.
         """
+        title = "" if is_missing(title) else title
+        refuse_other_than_text(text=text or "", item_id=item_id or "", title=title)
         if figures not in _EXPLAINED:
             raise UsageError(f"figures {figures!r}: one of {', '.join(_EXPLAINED)}.")
         if question.settings.coverage is not None:
@@ -243,6 +251,7 @@ class Asking(Opened):
                 valid.
             ItemError: the picture can't be read.
         """
+        refuse_other_than_text(text=text or "", item_id=item_id or "")
         refuse_beyond(0, 1, text_weight=text_weight)
         columns = texts_of("columns", columns)
         search_query = _query_of(query)
@@ -325,6 +334,7 @@ def _query_of(given: dict[str, Any]) -> SearchQuery:
     lists = {name: tuple(texts_of(name, given[name])) for name in _LISTS & given.keys()}
     query = SearchQuery(vector=None, **(given | lists))
     refuse_beyond(-1, 1, min_similarity=query.min_similarity)
+    refuse_other_than_text(filter_expression=query.filter_expression)
     refuse_below(1, limit=query.limit)
     refuse_below(0, offset=query.offset)
     return replace(query, limit=int(query.limit), offset=int(query.offset))

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from indexer.core.errors import UsageError
-from indexer.core.given_values import texts_of
+from indexer.core.given_values import refuse_other_than_text, texts_of
 from indexer.core.label_sets import CATEGORY, column_prefix
 from indexer.jobs.dataset_export import export_dataset
 from indexer.jobs.ingest import ingest as ingest_sources
@@ -117,7 +117,7 @@ class Catalog(Asking, Cleaning):
         changes = asdict(add_label_file(self.options.of_set(set_name), address_of(file), **how))
         return Frame.of_rows(
             [changes],
-            dict.fromkeys(changes, pa.int64()),
+            dict.fromkeys(changes, pa.int64()) | {"notes": pa.list_(pa.string())},
             title=f"Labels of catalog {self.options.catalog}",
         )
 
@@ -199,6 +199,7 @@ class Catalog(Asking, Cleaning):
         Raises:
             UsageError: no item has such a column, or nothing in it is a label.
         """
+        refuse_other_than_text(truth=truth)
         if figures not in _FIGURES:
             raise UsageError(f"figures {figures!r}: one of {', '.join(_FIGURES)}.")
         with tempfile.TemporaryDirectory() as folder, self._opened(set_name, write=True) as catalog:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
-from indexer.core.given_values import refuse_beyond, texts_of
+from indexer.core.given_values import refuse_beyond, refuse_other_than_text, texts_of
 from indexer.core.label_sets import CATEGORY
 from indexer.jobs.removal import remove_items
 from indexer.jobs.removal_plan import plan_of_filter
@@ -109,6 +109,7 @@ class Cleaning(Opened):
             UsageError: no item has such a column, nothing in it is a label, or a probability beyond
                 0 to 1.
         """
+        refuse_other_than_text(truth=truth)
         refuse_beyond(0, 1, min_probability=min_probability)
         how = AuditOptions(truth=truth, min_probability=min_probability)
         with tempfile.TemporaryDirectory() as folder, self._opened(set_name, write=True) as catalog:

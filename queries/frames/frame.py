@@ -27,7 +27,8 @@ _TIMEOUT_S = 5.0
 class Frame:
     """Rows of a result.
 
-    Libraries that take Arrow's C stream (pandas 3, polars, DuckDB) take a frame as it is.
+    What takes Arrow's C stream takes a frame as it is: DuckDB, ``polars.DataFrame``, and
+    ``DataFrame.from_arrow`` of pandas 3.
 
     Attributes:
         table: all rows and columns.

@@ -24,6 +24,10 @@ class Opened:
         self._encoder: Any = None
         self._made_by: Any = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the model, which is loaded again when it is needed."""
+        return vars(self) | {"_encoder": None, "_made_by": None}
+
     def __repr__(self) -> str:
         return f"<Catalog {self.options.catalog!r} in {str(self.options.data_dir)!r}>"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import re
 from pathlib import Path
@@ -202,6 +203,11 @@ def test_columns_and_single_values_are_taken_for_what_they_are(
         (lambda: catalog.remove(["mug-red"]), r"item_ids\[0\] is"),  # type: ignore[arg-type]
         (lambda: catalog.ingest(pd.DataFrame({"id": ["a"]})), "DataFrame is no path.*to_parquet"),
         (lambda: catalog.add_labels(["mug"]), "list is no path"),  # type: ignore[arg-type]
+        (lambda: catalog.search(item_id=5), "item_id 5 is no text"),  # type: ignore[arg-type]
+        (lambda: catalog.explain(item_id=5), "item_id 5 is no text"),  # type: ignore[arg-type]
+        (lambda: catalog.search("mug", filter_expression=None), "filter_expression None"),
+        (lambda: catalog.evaluate(None), "truth None"),  # type: ignore[arg-type]
+        (lambda: catalog.audit(None), "truth None"),  # type: ignore[arg-type]
         (lambda: catalog.teach(file=pd.DataFrame()), "DataFrame is no path"),
     ):
         with pytest.raises(UsageError, match=message):
@@ -235,6 +241,13 @@ def test_a_search_takes_what_classify_takes(catalog: Catalog, folder: Path) -> N
         assert hits.table.column("item_id").to_pylist() == ["guitar-red"]
     with pytest.raises(ItemError, match=r"^input 1: the file is empty"):
         catalog.search(image=b"")
+
+
+def test_a_catalog_is_pickled(catalog: Catalog) -> None:
+    """Its model is loaded again where it is needed."""
+    catalog.classify(texts=["a mug"])
+    again = pickle.loads(pickle.dumps(catalog))
+    assert best(again.classify(texts=["a mug"])) == {"a mug": "mug"}
 
 
 def test_a_frame_without_rows_has_its_columns(catalog: Catalog) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from indexer.core.durable import written_aside
 from indexer.core.errors import StoreUnavailableError, UsageError, ZeroshelfError
 from indexer.core.exit_codes import ExitCode
+from indexer.core.given_values import refuse_other_than_text
 
 if TYPE_CHECKING:
     import httpx
@@ -273,7 +274,12 @@ def _plain(value: Any) -> Any:
 
 
 def path_of(folder: str, name: str) -> str:
-    """The path of an item, a label or a job; any character may be in its id."""
+    """The path of an item, a label or a job; any character may be in its id.
+
+    Raises:
+        UsageError: the id is no text.
+    """
+    refuse_other_than_text(id=name)
     # "." and ".." would be steps in the path, and are no escaped characters.
     quoted = quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
     return f"{folder}/{quoted}"
