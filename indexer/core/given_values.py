@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from operator import index
 from pathlib import PurePath
@@ -50,6 +50,23 @@ def texts_of(name: str, values: Iterable[Any] | None, *, blank_missing: bool = F
         if not isinstance(text, str):
             raise UsageError(f"{name}[{place}] is {text!r:.60}: give texts, without None and NaN.")
     return texts
+
+
+def mappings_of(name: str, rows: Iterable[Any]) -> list[dict[str, Any]]:
+    """Rows as dictionaries.
+
+    Args:
+        name: of the argument, for messages.
+
+    Raises:
+        UsageError: it is a single value, or a row is no mapping.
+    """
+    refuse_single(name, rows)
+    mappings = list(rows)
+    for place, row in enumerate(mappings):
+        if not isinstance(row, Mapping):
+            raise UsageError(f"{name}[{place}] is {row!r:.60}: give mappings, a row each.")
+    return list(map(dict, mappings))
 
 
 def refuse_single(name: str, values: object) -> None:

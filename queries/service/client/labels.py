@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from indexer.core.errors import UsageError
-from indexer.core.given_values import texts_of
+from indexer.core.given_values import mappings_of, texts_of
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import Label
 from queries.service.client.answers import value_of, values_of
@@ -71,14 +70,7 @@ class Labels(Connection):
             served = [] if replace else self.labels(set_name=set_name)
             rows = rows_of_file(labels, existing=[_label_of(label) for label in served])
         else:
-            rows = []
-            for place, label in enumerate(labels):
-                if not isinstance(label, Mapping):
-                    raise UsageError(
-                        f"labels[{place}] is {label!r:.60}: give mappings, such as "
-                        '{"name": "mug"}, or the path of a label file.'
-                    )
-                rows.append(dict(label))
+            rows = mappings_of("labels", labels)
         content: dict[str, Any] = {"labels": rows, "replace": replace}
         if applies_to is not None:
             content["applies_to"] = texts_of("applies_to", applies_to)

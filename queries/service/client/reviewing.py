@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from indexer.core.errors import UsageError
-from indexer.core.given_values import texts_of
+from indexer.core.given_values import mappings_of, texts_of
 from indexer.core.label_sets import CATEGORY
 from queries.service.client.answers import queue_of, value_of, values_of
 from queries.service.client.connection import Connection
@@ -102,8 +102,9 @@ class Reviewing(Connection):
         Raises:
             ServiceError: refused as a whole: an item twice, or the key may not.
             StoreUnavailableError: the service does not answer.
+            UsageError: a verdict is no mapping.
         """
-        verdict_body = {"verdicts": [dict(verdict) for verdict in verdicts]}
+        verdict_body = {"verdicts": mappings_of("verdicts", verdicts)}
         answer = self._ask("POST", "/v1/review/several", repeatable=False, json=verdict_body)
         return values_of(GivenVerdict, answer["results"])
 

@@ -345,6 +345,8 @@ def test_what_would_be_taken_for_something_else_is_refused() -> None:
         (lambda: client.search("mug", limit=object()), "can't be sent"),
         (lambda: client.add_items(NewItem(item_id="a")), "items is a list"),
         (lambda: client.add_items([{"item_id": "a"}]), r"items\[0\] is .*give NewItem"),
+        (lambda: client.review_several(["a"]), r"verdicts\[0\] is 'a': give mappings"),
+        (lambda: client.review_several("a"), "verdicts is a list"),  # type: ignore[arg-type]
         (lambda: client.item(5), "id 5 is no text"),  # type: ignore[arg-type]
         (lambda: client.add_labels(["mug"]), r"labels\[0\] is 'mug': give mappings"),
         (lambda: Client("localhost:8080"), "begins with http://"),
