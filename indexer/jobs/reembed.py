@@ -25,6 +25,7 @@ from indexer.catalog.opening import (
     model_of,
     open_catalog,
     open_generation,
+    refuse_while_migrating,
     warn_of_text_model,
 )
 from indexer.core.errors import CatalogError, UsageError
@@ -111,7 +112,8 @@ def reembed(options: CatalogOptions, how: ReembedOptions, watch: Watch = Watch()
     Raises:
         UsageError: nothing to change is named, or there are items or labels that can't be
             embedded.
-        CatalogError: no such catalog, in use, or the new generation does not pass its checks.
+        CatalogError: no such catalog, in use, moving to other labels, or the new generation does
+            not pass its checks.
     """
     folder = options.folder
     folder.generations()  # before a lock would make the folder of a missing one
@@ -233,6 +235,7 @@ def _fill_and_swap(
     watch: Watch,
 ) -> ReembedReport:
     folder = options.folder
+    refuse_while_migrating(old.folder)
     number = _start_generation(options, encoder)
     newest = max(old.archive.shards(), default=0)
     with _opened(options, number, encoder) as new:
@@ -245,6 +248,7 @@ def _fill_and_swap(
         # Opened again: labels, decisions and dead letters may have changed before the lock.
         new = stack.enter_context(_opened(options, number, encoder))
         old = stack.enter_context(open_generation(old.options, old.folder.number))
+        refuse_while_migrating(old.folder)
         if not _complete(old, new, how, watch, since=newest):
             return replace(report, interrupted=True)
         folder.write_description(folder.generations().swapped(keep_old=how.keep_old))

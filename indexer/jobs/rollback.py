@@ -5,7 +5,12 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_generation
+from indexer.catalog.opening import (
+    CatalogOptions,
+    OpenCatalog,
+    open_generation,
+    refuse_while_migrating,
+)
 from indexer.core.errors import CatalogError, StoreError
 from indexer.core.layout import AS_IT_IS
 from indexer.ingestion.storing import store_unstored
@@ -38,7 +43,7 @@ def rollback(options: CatalogOptions) -> RollbackReport:
     """Exchange the current generation with the previous one.
 
     Raises:
-        CatalogError: there is no previous one, or it is incomplete.
+        CatalogError: there is no previous one, it is incomplete, or labels are on the move.
     """
     options = options.without_model
     folder = options.folder
@@ -54,6 +59,7 @@ def rollback(options: CatalogOptions) -> RollbackReport:
             open_generation(options, generations.previous, write=True) as previous,
             open_generation(options, generations.current) as current,
         ):
+            refuse_while_migrating(current.folder)
             # Killed between the files and the database, a rollback is finished, not undone.
             is_half_done = _stands_for(current.database, folder.name, generations.previous)
             target, left = (current, previous) if is_half_done else (previous, current)

@@ -11,6 +11,7 @@ from two_models import HOW, NEW, OLD, Faked, draw
 
 from indexer.catalog.corrections import Verdict
 from indexer.catalog.opening import open_catalog
+from indexer.core.errors import CatalogError
 from indexer.jobs import reembed as job
 from indexer.jobs.ingest import ingest
 from indexer.jobs.label_sets import remove_set, set_gate, summaries
@@ -125,6 +126,32 @@ def test_what_changes_meanwhile_comes_along(
     assert all(one["pattern"] in {"striped", "dotted"} for one in attributes)
     assert all("colour" not in one for one in attributes)
     assert compare(options).equal
+
+
+@pytest.mark.parametrize("begun", ["before", "meanwhile"])
+def test_no_model_is_changed_while_labels_are_on_the_move(
+    options: Faked, monkeypatch: pytest.MonkeyPatch, begun: str
+) -> None:
+    """The new generation would have a part of the old labels and a part of the new ones."""
+    with open_catalog(options) as catalog:
+        plan = MigrationPlan(catalog.folder.labels)
+    measure = job._fill_and_measure
+
+    def begin(*values: Any) -> Any:
+        plan.save({"file": "new.txt", "mapping": "mapping.csv"})
+        return measure(*values)
+
+    if begun == "before":
+        plan.save({"file": "new.txt", "mapping": "mapping.csv"})
+    monkeypatch.setattr(job, "_fill_and_measure", begin)
+    with pytest.raises(CatalogError, match=r"zeroshelf labels migrate new\.txt"):
+        reembed(replace(options, model=NEW), HOW)
+    generations = options.folder.generations()
+    assert generations.current == 1
+    assert (generations.filling is None) == (begun == "before")
+    plan.path.unlink()
+    monkeypatch.setattr(job, "_fill_and_measure", measure)
+    assert reembed(replace(options, model=NEW), HOW).items == ITEMS
 
 
 def test_a_killed_change_of_the_model_goes_on_with_all_sets(
