@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.core.given_values import refuse_below
 from indexer.core.label_sets import CATEGORY
 from indexer.core.model_settings import AS_THE_MODEL_HAS_IT, ModelSettings
 
@@ -38,6 +39,7 @@ class CatalogOptions:
     set_name: str = CATEGORY
 
     def __post_init__(self) -> None:
+        refuse_below(1, batch_size=self.batch_size)
         object.__setattr__(self, "data_dir", Path(self.data_dir))
         for name in ("db", "model"):  # a path may be given as one
             value = getattr(self, name)

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from indexer.core.errors import ModelError
+from indexer.core.given_values import one_of, refuse_below
 from indexer.core.model_settings import AS_THE_MODEL_HAS_IT, ModelSettings, TextPrompts
 from indexer.core.protocols import Pixels, SoundInput
 from indexer.core.records import Fingerprint, FloatArray
@@ -51,6 +52,7 @@ class SentenceTransformerEncoder:
 
     Raises:
         ModelError: not at hand, or does not load; names model, cause and remedy.
+        UsageError: there is no such precision, or a batch of no input.
     """
 
     def __init__(
@@ -62,16 +64,18 @@ class SentenceTransformerEncoder:
         batch_size: int = 32,
         settings: ModelSettings = AS_THE_MODEL_HAS_IT,
     ) -> None:
+        chosen_precision = one_of("precision", precision, Precision)
+        refuse_below(1, batch_size=batch_size)
         self._checkpoint = checkpoint_of(model, settings)
         self.name = self._checkpoint.name
         self._lock = threading.RLock()
         torch_device = resolve_device(device)
         # Before anything is read: the files may change later.
-        self._memory = memory_of(self._checkpoint, Precision(precision), torch_device)
+        self._memory = memory_of(self._checkpoint, chosen_precision, torch_device)
         self._inference = Inference(
             self._checkpoint,
             device=torch_device,
-            precision=Precision(precision),
+            precision=chosen_precision,
             batch_size=batch_size,
             on_all_devices=device is None,
             memory=self._memory,

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
-from indexer.core.errors import SourceError
+from indexer.core.errors import SourceError, UsageError
 from indexer.core.label_sets import CATEGORY
 from queries.frames.frame import Frame
 
@@ -20,6 +20,8 @@ class Opened:
     """A catalog by its name, opened for each call; ``Catalog`` says what the arguments are."""
 
     def __init__(self, name: str = "catalog", **options: Any) -> None:
+        if "set_name" in options:
+            raise UsageError("set_name is of each method: catalog.labels(set_name='colour').")
         self.options = CatalogOptions(catalog=name, **options)
         self._encoder: Any = None
         self._made_by: Any = None

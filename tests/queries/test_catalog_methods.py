@@ -16,6 +16,7 @@ from PIL import Image
 
 from indexer.catalog.options import CatalogOptions
 from indexer.core.errors import CatalogError, ItemError, UsageError
+from indexer.encoder import SentenceTransformerEncoder
 from pocket.drawing import draw, product_type
 from queries import Catalog, Frame
 from queries.deciding.question import Question, ViewPooling
@@ -218,6 +219,9 @@ def test_a_question_is_as_it_can_be(folder: Path) -> None:
     """A limit from 1 on, labels as a list of any kind, a pooling by its name; paths as texts."""
     for asked, message in (
         (lambda: Question(limit=0), "limit 0"),
+        (lambda: Catalog("shop", set_name="colour"), "set_name is of each method"),
+        (lambda: Catalog("shop", batch_size=0), "batch_size 0: give a whole number from 1"),
+        (lambda: SentenceTransformerEncoder("pocket", precision="float8"), "'float8': one of auto"),
         (lambda: Question(limit=2.5), "limit 2.5"),  # type: ignore[arg-type]
         (lambda: Question(labels="mug"), "labels is a list"),  # type: ignore[arg-type]
         (lambda: Question(view_pooling="bst"), "one of auto, mean, best"),  # type: ignore[arg-type]
