@@ -96,5 +96,7 @@ def doctor(
         console.show_rows(rows, output)
     else:
         console.show_findings(rows, title=f"Catalog {common.catalog}")
-    if any(finding.state is job.State.PROBLEM for finding in findings):
-        raise typer.Exit(ExitCode.FAILED if common.folder.exists() else ExitCode.USAGE)
+    problems = [finding.check for finding in findings if finding.state is job.State.PROBLEM]
+    if problems:
+        is_absent = "catalog" in problems and not common.folder.exists()
+        raise typer.Exit(ExitCode.USAGE if is_absent else ExitCode.FAILED)

@@ -98,6 +98,13 @@ def examine(options: CatalogOptions, *, planned_items: int | None = None) -> lis
 
 def _missing(path: Path, options: CatalogOptions) -> Finding:
     """A Milvus Lite database that does not exist, and that opening would create."""
+    if not options.folder.exists():
+        return Finding.problem(
+            "catalog",
+            f"there is no database {str(path)!r}, and no catalog {options.catalog!r} in "
+            f"{str(options.data_dir)!r}",
+            "name another with --catalog, --data-dir or --db, or start it with zeroshelf ingest",
+        )
     return Finding.problem(
         "connection",
         f"there is no database {str(path)!r}",

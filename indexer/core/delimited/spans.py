@@ -77,8 +77,10 @@ class Shapes:
             return True
         rows = [self.dialect.split(line) for line in checked]
         if not self.typical:
-            # Long texts have commas, but no tabs.
-            whole = all(len(row) == self.width for row in rows)
+            # Long texts have commas, but no tabs. Where the first line is less than a record
+            # without its mark, the mark encloses a field.
+            first = lines[0].rstrip("\r\n").split(mark)
+            whole = all(len(row) == self.width for row in (first, *rows))
             return self.dialect.delimiter != "\t" or not whole
         fits = [self._fits(row, self.width) for row in rows]
         if len(rows) == len(lines) - 1:

@@ -12,7 +12,7 @@ import openpyxl
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from indexer.core.delimited import Quoting
@@ -75,12 +75,18 @@ def check(rows: Rows, path: Path, **options: Any) -> None:
     )
 
 
+# The second line of the title has as many tabs as a record, and its first is less than one.
+HALF_A_RECORD = [("a\n\t\t", "38", 0, False)]
+
+
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     cells=ROWS,
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
     delimiter=st.sampled_from(",;|\t"),
 )
+@example(cells=HALF_A_RECORD, quoting=csv.QUOTE_MINIMAL, delimiter="\t")
+@example(cells=HALF_A_RECORD, quoting=csv.QUOTE_ALL, delimiter="\t")
 def test_python(cells: list[tuple[Any, ...]], quoting: int, delimiter: str) -> None:
     """The csv module, any quoting, any separator; the separator is found."""
     rows = table(cells)
