@@ -92,10 +92,12 @@ def test_two_ingests_of_one_catalog_are_refused_and_of_two_are_not(shell: Shell)
     shell("db", "start")
     first = shell.start(*ingest("items"), "--batch-size", 1)
     until_written(shell)
+    first.send_signal(signal.SIGSTOP)  # it does not end before the others have asked
     second = shell(*ingest("items"), code=1)
     assert "another zeroshelf command is writing to catalog 'catalog'" in second.stderr
     stopped = shell("db", "stop", code=1)
     assert "is writing to catalog 'catalog'" in stopped.stderr
+    first.send_signal(signal.SIGCONT)
     other = shell.start(*ingest("items", "other"))
     for process in (first, other):
         _, told = process.communicate()

@@ -129,7 +129,7 @@ def served_copy(data: Path, folder: Path) -> Iterator[str]:
     shutil.copytree(data, folder / "data")
     command = [
         SCRIPT, "serve", "--port", 0, "--catalog", "shop", "--data-dir", folder / "data",
-        "--decoders", 1,
+        "--decoders", 1, "--request-timeout", 300,
     ]  # fmt: skip
     with (folder / "told.txt").open("w+") as told:
         process = WarmProcess(command, cwd=folder, stderr=told)
