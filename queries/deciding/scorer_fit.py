@@ -191,7 +191,8 @@ def zero_shot_scorer(head: Head, sample: Any) -> Scorer:
         return Scorer(head=head, unit=1 / TEMPERATURE, temperature=TEMPERATURE)
     logits = Scorer(head=head, unit=1.0, temperature=1.0).scores(sample())
     spread = float(logits.std(axis=1).mean()) if logits.size else 1.0
-    unit = spread or 1.0  # a single label's scores have no spread
+    # Scores of a single label have no spread, and those of equal ones differ by rounding.
+    unit = spread if spread > 1e-9 else 1.0
     return Scorer(head=head, unit=unit, temperature=1 / unit)
 
 
