@@ -21,7 +21,7 @@ def is_missing(value: object) -> bool:
     return value is None or type(value).__name__ in {"NAType", "NaTType"}
 
 
-def values_of(column: Iterable[Any]) -> list[Any]:
+def entries_of(column: Iterable[Any]) -> list[Any]:
     """The values of a column of pandas, polars, Arrow or numpy, of an iterator or a list."""
     for method in ("to_pylist", "to_list", "tolist"):
         if hasattr(column, method):
@@ -43,7 +43,7 @@ def texts_of(name: str, values: Iterable[Any] | None, *, blank_missing: bool = F
     if values is None:
         return []
     refuse_single(name, values)
-    texts = values_of(values)
+    texts = entries_of(values)
     if blank_missing:
         texts = ["" if is_missing(text) else text for text in texts]
     for place, text in enumerate(texts):

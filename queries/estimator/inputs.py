@@ -10,7 +10,7 @@ import numpy as np
 
 from indexer.catalog.item_vectors import mean_vectors
 from indexer.core.errors import UsageError
-from indexer.core.given_values import is_missing, refuse_single, values_of
+from indexer.core.given_values import entries_of, is_missing, refuse_single
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.records import FloatArray
 from indexer.sources import Fetcher
@@ -53,7 +53,7 @@ def listed(inputs: Any, name: str = "X") -> Any:
     is_column = len(getattr(inputs, "shape", ())) == 1 and not isinstance(inputs, np.ndarray)
     is_arrow = hasattr(inputs, "to_pylist") and not hasattr(inputs, "column_names")
     if is_column or is_arrow or isinstance(inputs, Iterator | Set | ValuesView):
-        return values_of(inputs)
+        return entries_of(inputs)
     return inputs
 
 
@@ -175,7 +175,7 @@ def _values(column: Any) -> list[Any]:
     """The values of a column of pandas, Arrow or numpy."""
     if isinstance(column, np.ndarray) and column.ndim > 1:  # its rows are pictures or vectors
         return list(column)
-    return values_of(column)
+    return entries_of(column)
 
 
 def _holds_text(column: Any) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from indexer.core.errors import UsageError
-from indexer.core.given_values import refuse_single, texts_of, values_of
+from indexer.core.given_values import entries_of, refuse_single, texts_of
 from indexer.core.label_sets import CATEGORY
 from queries.results import PictureObject, PictureObjects, SearchHit, SearchResult
 from queries.service.client.answers import (
@@ -57,7 +57,7 @@ class Asking(Connection):
                 or titles do not fit the pictures.
         """
         refuse_single("pictures", pictures)
-        pictures, titles = values_of(pictures), texts_of("titles", titles, blank_missing=True)
+        pictures, titles = entries_of(pictures), texts_of("titles", titles, blank_missing=True)
         inputs = [
             *({"text": text} for text in texts_of("texts", texts)),
             *({"item_id": item_id} for item_id in texts_of("item_ids", item_ids)),
