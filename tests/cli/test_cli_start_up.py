@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,10 +39,15 @@ print(json.dumps(loaded))
 """
 
 
-def run(code: str, folder: Path | None = None) -> str:
-    """The last line that a Python of its own prints."""
+def run(code: str, folder: Path | None = None, **variables: str) -> str:
+    """The last line that a Python of its own prints, with more variables in its environment."""
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+        env=os.environ | variables,
     )
     return done.stdout.splitlines()[-1]
 
@@ -126,7 +132,10 @@ def test_commands_leave_out_what_they_do_not_need(shop: Path, words: list[str]) 
 
 
 def modules_of(words: list[str], folder: Path) -> list[str]:
-    """The modules that a command has loaded at its end; it must succeed."""
+    """The modules that a command has loaded at its end; it must succeed.
+
+    Its cache is its own: in that of other tests ONNX Runtime may have been chosen, by time.
+    """
     code = (
         f"import sys; sys.argv = ['zeroshelf', *{words!r}]\n"
         "from queries.cli import main\n"
@@ -136,4 +145,4 @@ def modules_of(words: list[str], folder: Path) -> list[str]:
         "assert not code, code\n"
         "print(' '.join(sys.modules))"
     )
-    return run(code, folder).split()
+    return run(code, folder, XDG_CACHE_HOME=str(folder / "cache")).split()
