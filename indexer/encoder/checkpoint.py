@@ -10,6 +10,7 @@ from indexer.encoder.clip import ClipTowers, clip_folder
 from indexer.encoder.loading import commit_of, load, loading_errors, name_of, snapshot_of
 from indexer.encoder.open_clip import convert, is_open_clip
 from indexer.encoder.precision import Precision, weights_dtype
+from indexer.encoder.weights import require_floating
 from indexer.encoder.whole_model import WholeModel
 
 
@@ -40,6 +41,8 @@ class Checkpoint:
         Raises:
             ModelError: not at hand, or does not load; names model, cause and remedy.
         """
+        if self.folder is not None:
+            require_floating(self.folder, self.name)
         clip = None if self.folder is None else clip_folder(self.folder)
         if clip is not None and not self.settings.trust_remote_code:
             return ClipTowers(clip, device=device, dtype=weights_dtype(precision, device))

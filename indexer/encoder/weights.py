@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,8 @@ _NAMED = 4
 
 # Weights that have no part in a vector change nothing when noise is added to them.
 _UNCHANGED = 1e-6
+_QUANTIZED = {"I8", "U8", "I4", "F8_E4M3", "F8_E5M2", "F4"}
+"""As safetensors names number formats."""
 _BUFFERS = {"inv_freq", "masked_bias", "position_ids"}
 _reporting = threading.RLock()
 
@@ -117,6 +120,44 @@ def loading_report(*, elsewhere: tuple[str, ...] = ()) -> Iterator[LoadingReport
             yield report
         finally:
             PreTrainedModel.from_pretrained = plain  # type: ignore[method-assign]
+
+
+def require_floating(folder: Path, model: str) -> None:
+    """Refuse weights in a quantized number format whose scales transformers would not apply.
+
+    Without ``quantization_config`` it copies the integers into floating-point layers, and the
+    vectors are noise.
+
+    Args:
+        folder: of a model in the layout of transformers or sentence-transformers.
+        model: what it is called, for the message.
+
+    Raises:
+        ModelError: names a weight, its format and the remedy.
+    """
+    for file in sorted(folder.rglob("*.safetensors")):
+        config = file.with_name("config.json")
+        if config.is_file() and "quantization_config" in config.read_text(encoding="utf-8"):
+            continue
+        for name, number_format in _formats(file):
+            if name.endswith(".weight") and number_format in _QUANTIZED:
+                raise ModelError(
+                    f"model {model!r} has {name} as {number_format} in {file.name}, and its "
+                    "config.json has no quantization_config: without its scales such a weight "
+                    "means nothing. Give --model a folder with weights in float32, float16 or "
+                    "bfloat16."
+                )
+
+
+def _formats(file: Path) -> list[tuple[str, str]]:
+    """Name and number format of each weight; none of a file that can't be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy") as weights:
+            return [(name, weights.get_slice(name).get_dtype()) for name in weights.keys()]  # noqa: SIM118
+    except (OSError, SafetensorError):  # loading it says so
+        return []
 
 
 def _affect_vectors(incomplete: Collection[LoadedModel], vectors: Callable[[], FloatArray]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -267,6 +268,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     def _embedded(self, inputs: Any, *, reset: bool) -> FloatArray:
         if reading.are_vectors(inputs, self.input_kind):
             block = validate_data(self, inputs, dtype=np.float64, reset=reset)
+            _warn_of_zero_rows(block)
             return normalise(block)
         encoder = self._encoder()
         if encoder is None:
@@ -298,6 +300,18 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
 def _holds_labels(labels: Any) -> bool:
     return isinstance(labels, list | tuple) and all(isinstance(label, Label) for label in labels)
+
+
+def _warn_of_zero_rows(vectors: DoubleArray) -> None:
+    """Tell of vectors (n, d) without a direction; scikit-learn's conventions don't refuse them."""
+    zero_rows = np.flatnonzero(~vectors.any(axis=1))
+    if len(zero_rows):
+        warnings.warn(
+            f"{len(zero_rows)} of {len(vectors)} vectors are zeros only, the first at place "
+            f"{zero_rows[0]}: no label is nearer to them than another, so their labels mean "
+            "nothing. Leave these items out.",
+            stacklevel=2,
+        )
 
 
 def _check_targets(y: Any) -> npt.NDArray[Any]:

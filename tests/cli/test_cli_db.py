@@ -112,6 +112,8 @@ def test_a_killed_server_is_told_and_started_again(shell: Shell) -> None:
     shell("db", "start")
     (status,) = shell.json("db", "status")
     os.kill(int(status["process"]), signal.SIGKILL)
+    # A process lives on for moments after the signal is sent, and the record was right till then.
+    os.waitid(os.P_PID, int(status["process"]), os.WEXITED | os.WNOWAIT)
     told = shell("db", "status", code=1).stderr
     assert f"process {status['process']}, was killed" in " ".join(told.split())
     assert shell.json("status")[0]["items_in_database"] == 5

@@ -297,6 +297,23 @@ def test_a_damaged_folder_is_one_clear_error(
         assert str(tmp_path / "model") in str(error)  # noqa: PT017 - either outcome is right
 
 
+@pytest.mark.parametrize("number_format", [np.int8, np.uint8])
+def test_quantized_weights_without_their_scales_are_refused(
+    tmp_path: Path, number_format: type[np.integer[Any]]
+) -> None:
+    """Else their integers would be copied into its layers: vectors of noise, and no word."""
+    from safetensors.numpy import load_file, save_file
+
+    shutil.copytree(FOLDERS["pocket"], tmp_path / "model")
+    file = tmp_path / "model" / "model.safetensors"
+    weights = load_file(file)
+    name = next(name for name, value in weights.items() if value.ndim == 2)
+    weights[name] = weights[name].astype(number_format)
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=f"has {name} as [IU]8 in model.safetensors"):
+        SentenceTransformerEncoder(str(tmp_path / "model"), device="cpu")
+
+
 def test_weights_of_another_training_are_another_model(tmp_path: Path) -> None:
     """Same shapes, other numbers: the probes tell them apart."""
     from safetensors.numpy import load_file, save_file

@@ -138,6 +138,17 @@ def test_vectors_alone_can_be_learnt_and_cross_validated() -> None:
     assert cross_val_score(ZeroShotClassifier(), block, truth, cv=4).mean() > 0.9
 
 
+def test_a_vector_without_direction_is_told() -> None:
+    """It gets the first class, since no other is nearer to it."""
+    block, names = clusters(40, seed=0)
+    classifier = ZeroShotClassifier().fit(block, names)
+    block[[3, 5]] = 0
+    with pytest.warns(UserWarning, match="2 of 40 vectors are zeros only, the first at place 3"):
+        classifier.predict(block)
+    with pytest.warns(UserWarning, match="2 of 40 vectors are zeros only"):
+        ZeroShotClassifier().fit(block, names)
+
+
 def clusters(count: int, seed: int) -> tuple[FloatArray, list[str]]:
     """Vectors around four labels that overlap, and the names of these."""
     generator = np.random.default_rng(seed)

@@ -152,39 +152,49 @@ class ServiceJobs(Connection):
         """
         return value_of(ServiceJob, self._ask("GET", path_of("/v1/jobs", job_id)))
 
-    def wait(self, job: ServiceJob) -> ServiceJob:
+    def wait(self, job: ServiceJob | str) -> ServiceJob:
         """The job once it is done.
+
+        Args:
+            job: a job, or the id of one.
 
         Raises:
             ServiceError: the job failed or was cancelled.
             StoreUnavailableError: the service does not answer.
         """
         pause_s = _FIRST_PAUSE_S
-        while not job.is_over:
+        current = self.job(job) if isinstance(job, str) else job
+        while not current.is_over:
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            job = self.job(job.job_id)
-        if job.state != "done":
-            raise ServiceError(409, "no-result", job.error or f"the job was {job.state}")
-        return job
+            current = self.job(current.job_id)
+        if current.state != "done":
+            raise ServiceError(409, "no-result", current.error or f"the job was {current.state}")
+        return current
 
-    def cancel(self, job: ServiceJob) -> ServiceJob:
+    def cancel(self, job: ServiceJob | str) -> ServiceJob:
         """Ask a job to stop; what it has stored stays.
+
+        Args:
+            job: a job, or the id of one.
 
         Raises:
             ServiceError: refused, or there is no such job.
             StoreUnavailableError: the service does not answer.
         """
-        return value_of(ServiceJob, self._ask("DELETE", path_of("/v1/jobs", job.job_id)))
+        return value_of(ServiceJob, self._ask("DELETE", _path_of(job)))
 
-    def rows(self, job: ServiceJob) -> list[dict[str, Any]]:
+    def rows(self, job: ServiceJob | str) -> list[dict[str, Any]]:
         """All rows of the table that a job wrote, in its order.
+
+        Args:
+            job: a job, or the id of one.
 
         Raises:
             ServiceError: refused, or the job has no table.
             StoreUnavailableError: the service does not answer.
         """
-        path = f"{path_of('/v1/jobs', job.job_id)}/rows"
+        path = f"{_path_of(job)}/rows"
         rows: list[dict[str, Any]] = []
         while True:
             query = {"limit": _ROWS_AT_ONCE, "offset": len(rows)}
@@ -193,8 +203,11 @@ class ServiceJobs(Connection):
             if not answer["rows"] or len(rows) >= answer["total"]:
                 return rows
 
-    def download_result(self, job: ServiceJob, file: str | Path) -> Path:
+    def download_result(self, job: ServiceJob | str, file: str | Path) -> Path:
         """Write the table that a job wrote to a Parquet file.
+
+        Args:
+            job: a job, or the id of one.
 
         Returns:
             The file.
@@ -204,7 +217,7 @@ class ServiceJobs(Connection):
             StoreUnavailableError: the service does not answer.
             UsageError: the file can't be written.
         """
-        return self._download(f"{path_of('/v1/jobs', job.job_id)}/result", file)
+        return self._download(f"{_path_of(job)}/result", file)
 
     def duplicates(self, **options: Any) -> list[dict[str, Any]]:
         """Look-alikes of the catalog: ``start_duplicates``, waited for, and the rows of its table.
@@ -237,3 +250,7 @@ class ServiceJobs(Connection):
     def _start(self, kind: str, **content: Any) -> ServiceJob:
         answer = self._ask("POST", f"/v1/jobs/{kind}", repeatable=False, **content)
         return value_of(ServiceJob, answer)
+
+
+def _path_of(job: ServiceJob | str) -> str:
+    return path_of("/v1/jobs", job if isinstance(job, str) else job.job_id)

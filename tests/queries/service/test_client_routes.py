@@ -95,6 +95,7 @@ def calls(client: Client, drawn: Path, folder: Path) -> dict[str, Any]:
         call(client.download_sound, "new", folder / "none.wav")
     job = client.wait(call(client.start_categorize))
     call(client.rows, job)
+    assert (client.wait(job.job_id), client.rows(job.job_id)) == (job, given["rows"])
     call(client.download_result, job, folder / "labels.parquet")
     client.wait(call(client.start_projection))
     call(client.map_points)
