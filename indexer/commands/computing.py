@@ -23,17 +23,27 @@ class Engine(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Computing:
-    """Where the work is done.
+    """Where the work is done; the fields are the options."""
 
-    Attributes:
-        engine: what does it.
-        address: of a Ray; None starts one on this machine.
-        workers: of Ray; None is by the machines.
-    """
-
-    engine: Engine
-    address: str | None
-    workers: int | None
+    engine: Annotated[
+        Engine, option(help="Where the work is done: here, or by Ray on many machines.")
+    ] = Engine.LOCAL
+    address: Annotated[
+        str | None,
+        option(
+            help="Ray's address: HOST:PORT, ray://HOST:PORT or auto (default: a Ray on this "
+            "machine, for as long as the command runs).",
+            show_default=False,
+        ),
+    ] = None
+    ray_workers: Annotated[
+        int | None,
+        option(
+            min=1,
+            help="Ray's workers (default: one for each GPU, or for four cores).",
+            show_default=False,
+        ),
+    ] = None
 
     def cluster(self) -> ClusterOptions | None:
         """The cluster that is asked for; None is this machine.
@@ -44,36 +54,11 @@ class Computing:
         from indexer.ingestion.ray import ClusterOptions
 
         if self.engine is Engine.RAY:
-            return ClusterOptions(address=self.address, workers=self.workers)
-        if self.address is not None or self.workers is not None:
+            return ClusterOptions(address=self.address, workers=self.ray_workers)
+        if self.address is not None or self.ray_workers is not None:
             raise UsageError("--address and --ray-workers describe a Ray: add --engine ray.")
         return None
 
 
-def _computing(
-    *,
-    engine: Annotated[
-        Engine, option(help="Where the work is done: here, or by Ray on many machines.")
-    ] = Engine.LOCAL,
-    address: Annotated[
-        str | None,
-        option(
-            help="Ray's address: HOST:PORT, ray://HOST:PORT or auto (default: a Ray on this "
-            "machine, for as long as the command runs).",
-            show_default=False,
-        ),
-    ] = None,
-    ray_workers: Annotated[
-        int | None,
-        option(
-            min=1,
-            help="Ray's workers (default: one for each GPU, or for four cores).",
-            show_default=False,
-        ),
-    ] = None,
-) -> Computing:
-    return Computing(engine=engine, address=address, workers=ray_workers)
-
-
-with_computing = with_options("computing", _computing, panel=COMPUTING)
+with_computing = with_options("computing", Computing, panel=COMPUTING)
 """Puts them in the place of a command's parameter ``computing``."""
