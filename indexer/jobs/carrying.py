@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from indexer.catalog.archive import Removal
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.fingerprints import same_contents
@@ -28,6 +27,7 @@ from indexer.ingestion.storing import store_unstored
 from indexer.jobs.background import embed_words
 from indexer.jobs.label_sets import drop_set
 from indexer.jobs.labels import replace_labels
+from indexer.jobs.removal import archive_removals
 from indexer.labels.examples import Background, LabelledFolder, LabelledItems
 from indexer.labels.gates import GateFile
 from indexer.labels.measured import is_by_pixels, set_by_pixels
@@ -106,12 +106,7 @@ def remove_deleted(old: OpenCatalog, new: OpenCatalog) -> None:
     for item_ids in in_chunks(new.ledger.item_ids(), _ITEMS_AT_ONCE):
         current = old.ledger.find(item_ids)
         removed += [item_id for item_id in item_ids if item_id not in current]
-    if removed:
-        parents = new.ledger.parts.parents(removed)
-        removals = [
-            Removal(item_id=item_id, parent_id=parents.get(item_id, "")) for item_id in removed
-        ]
-        new.ledger.add(new.archive.write(removals))
+    archive_removals(new, removed)
 
 
 def carry_decisions(old: OpenCatalog, new: OpenCatalog, shard: int) -> None:

@@ -44,20 +44,13 @@ def skip_damaged(options: CatalogOptions) -> SkippedShards:
         CatalogError: there is no such catalog.
     """
     with open_catalog(options, write=True, migrating=True) as catalog:
-        damaged = [
-            shard_number
-            for shard_number in catalog.archive.shards()
-            if _is_damaged(catalog, shard_number)
-        ]
+        damaged = [shard for shard in catalog.archive.shards() if _is_damaged(catalog, shard)]
         dead, unknown = 0, list[str]()
         for shard in damaged:
             items, missing = _described(catalog, shard)
             item_ids = [*items, *missing, *_removed_by(catalog, shard)]
-            catalog.ledger.add(
-                catalog.archive.write(
-                    [Removal(item_id=shard_number) for shard_number in dict.fromkeys(item_ids)]
-                )
-            )
+            removals = [Removal(item_id=item_id) for item_id in dict.fromkeys(item_ids)]
+            catalog.ledger.add(catalog.archive.write(removals))
             for item in items.values():
                 message = f"{item.source}: its row in the archive is damaged; embed it again"
                 catalog.dead_letters.add(failure(item, Stage.STORE, Reason.DAMAGED, message))

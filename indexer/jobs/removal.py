@@ -8,15 +8,17 @@ leave the items out, and any command that writes brings the removal to the datab
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from indexer.catalog.archive import Removal
 from indexer.catalog.near_ids import hint
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog, open_generation
 from indexer.core.errors import StoreError, UnknownItemError
 from indexer.core.parts import noun_of, source_id_of
-from indexer.core.records import Kind
+from indexer.core.records import Item, Kind
 from indexer.ingestion.storing import store_unstored
 from indexer.labels.examples import LabelledFolder, LabelledItems
 
@@ -91,10 +93,10 @@ def remove_from(catalog: OpenCatalog, item_ids: Sequence[str]) -> RemovalReport:
     noun = _noun_of(catalog, row_ids)
     removed_ids = sorted({*item_ids} - parents.keys() | _emptied(catalog, parents, row_ids))
     examples = _forget_examples(catalog, removed_ids)
-    _forget_dead_letters(catalog, sorted({*item_ids, *removed_ids}))
+    _forget_dead_letters(catalog, [*item_ids, *removed_ids], or_by=attrgetter("parent_id"))
     removed_previous = _remove_from_previous(catalog.options, item_ids)
     catalog.origins.forget([*item_ids, *row_ids])
-    _archive_removals(catalog, row_ids)
+    archive_removals(catalog, row_ids)
     _store_everywhere(catalog)
     return RemovalReport(
         removed=len(removed_ids),
@@ -154,15 +156,18 @@ def remove_rows(catalog: OpenCatalog, source_ids: Sequence[str]) -> None:
     }
     removed_ids = sorted(item_ids - staying)
     _forget_examples(catalog, removed_ids)
-    _forget_dead_letters(catalog, removed_ids)
-    _forget_dead_letters_of_rows(catalog, source_ids)
-    _remove_rows_from_previous(catalog.options, source_ids)
+    _forget_dead_letters(catalog, removed_ids, or_by=attrgetter("parent_id"))
+    _forget_dead_letters(catalog, source_ids, or_by=lambda item: source_id_of(item.item_id))
+    with _previous_generation(catalog.options) as previous:
+        if previous is not None:
+            archive_removals(previous, previous.ledger.parts.ids_of_source_rows(source_ids))
     catalog.origins.forget([*source_ids, *row_ids])
-    _archive_removals(catalog, row_ids)
+    archive_removals(catalog, row_ids)
     _store_everywhere(catalog)
 
 
-def _archive_removals(catalog: OpenCatalog, item_ids: Sequence[str]) -> None:
+def archive_removals(catalog: OpenCatalog, item_ids: Sequence[str]) -> None:
+    """Write a shard that removes rows, of items or of their parts; the database has them still."""
     if item_ids:
         parents = catalog.ledger.parts.parents(item_ids)
         removals = [
@@ -187,24 +192,25 @@ def store_removals(catalog: OpenCatalog) -> None:
         ) from error
 
 
-def _remove_from_previous(options: CatalogOptions, item_ids: Sequence[str]) -> int:
-    """Remove items from the archive of the generation for a rollback; returns their number."""
+@contextlib.contextmanager
+def _previous_generation(options: CatalogOptions) -> Iterator[OpenCatalog | None]:
+    """The generation for a rollback, opened for writing; None where there is none."""
     number = options.folder.generations().previous
     if number is None:
-        return 0
-    with open_generation(options, number, write=True) as previous:
-        current = previous.ledger.parts.rows_of(item_ids)
-        _archive_removals(previous, previous.ledger.parts.ids_of_rows(item_ids))
-        return len(current)
-
-
-def _remove_rows_from_previous(options: CatalogOptions, source_ids: Sequence[str]) -> None:
-    """Remove what rows of a source became from the archive of the generation for a rollback."""
-    number = options.folder.generations().previous
-    if number is None:
+        yield None
         return
     with open_generation(options, number, write=True) as previous:
-        _archive_removals(previous, previous.ledger.parts.ids_of_source_rows(source_ids))
+        yield previous
+
+
+def _remove_from_previous(options: CatalogOptions, item_ids: Sequence[str]) -> int:
+    """Remove items from the archive of the generation for a rollback; returns their number."""
+    with _previous_generation(options) as previous:
+        if previous is None:
+            return 0
+        current = previous.ledger.parts.rows_of(item_ids)
+        archive_removals(previous, previous.ledger.parts.ids_of_rows(item_ids))
+        return len(current)
 
 
 def _store_everywhere(catalog: OpenCatalog) -> None:
@@ -213,11 +219,10 @@ def _store_everywhere(catalog: OpenCatalog) -> None:
     A rollback stores those of its generation itself, so a kill between the two does no harm.
     """
     store_removals(catalog)
-    number = catalog.options.folder.generations().previous
-    if number is None:
-        return
-    with open_generation(catalog.options, number, write=True) as previous:
-        if previous.database.has_catalog(previous.folder.name, number):
+    with _previous_generation(catalog.options) as previous:
+        if previous is not None and previous.database.has_catalog(
+            previous.folder.name, previous.folder.number
+        ):
             store_removals(previous)
 
 
@@ -250,29 +255,18 @@ def _without(labelled: LabelledItems, removed_ids: Collection[str]) -> LabelledI
     return labelled.take(rows) if rows else None
 
 
-def _forget_dead_letters(catalog: OpenCatalog, item_ids: Sequence[str]) -> None:
-    """Remove the dead letters of removed items, since a retry would ingest them again."""
-    removed_ids = set(item_ids)
-    letters = [
-        letter
-        for letter in catalog.dead_letters.all()
-        if not removed_ids.isdisjoint((letter.item.item_id, letter.item.parent_id))
-    ]
-    for letter in letters:
-        catalog.dead_letters.forget(letter.item)
-    if letters:
-        catalog.dead_letters.tidy()
+def _forget_dead_letters(
+    catalog: OpenCatalog, ids: Iterable[str], *, or_by: Callable[[Item], str]
+) -> None:
+    """Remove the dead letters of what is removed, since a retry would ingest it again.
 
-
-def _forget_dead_letters_of_rows(catalog: OpenCatalog, source_ids: Sequence[str]) -> None:
-    """Remove the dead letters of rows of a source, and of their further pictures."""
-    requested = set(source_ids)
-    letters = [
-        letter
-        for letter in catalog.dead_letters.all()
-        if not requested.isdisjoint((letter.item.item_id, source_id_of(letter.item.item_id)))
-    ]
-    for letter in letters:
-        catalog.dead_letters.forget(letter.item)
-    if letters:
+    Args:
+        or_by: a second id of a letter's item: that of the item or the source's row that it is of.
+    """
+    removed_ids = set(ids)
+    items = [letter.item for letter in catalog.dead_letters.all()]
+    removed = [item for item in items if not removed_ids.isdisjoint((item.item_id, or_by(item)))]
+    for item in removed:
+        catalog.dead_letters.forget(item)
+    if removed:
         catalog.dead_letters.tidy()
