@@ -307,6 +307,17 @@ def interruptible() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def interruptible_watch(stage: str) -> Iterator[Watch]:
+    """A bar as of ``watched``, for a job that Ctrl-C asks to end in order."""
+    with (
+        contextlib.redirect_stdout(sys.stderr),  # Ray tells there of workers that died
+        interruptible() as stop,
+        watched(stage, stop) as watch,
+    ):
+        yield watch
+
+
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"

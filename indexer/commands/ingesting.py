@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -32,8 +29,6 @@ from indexer.commands.tables import Tables, split_names, with_tables
 from indexer.core.errors import UsageError
 from indexer.core.layout import Layout
 from indexer.core.object_options import ObjectOptions
-from indexer.core.watch import Watch
-from indexer.ingestion.reports import IngestReport
 from indexer.jobs.sync_options import SyncOptions
 
 app = typer.Typer()
@@ -175,7 +170,8 @@ def ingest(
     )
     if objects is not None and options.cluster is not None:
         raise UsageError("--objects looks at pictures on this machine: leave --engine ray out.")
-    report = _watched("Ingesting", lambda watch: job.ingest(common, sources, options, watch))
+    with console.interruptible_watch("Ingesting") as watch:
+        report = job.ingest(common, sources, options, watch)
     conclude(report, common, output, fail_on_errors=fail_on_errors, verb="ingest")
 
 
@@ -202,24 +198,8 @@ def retry(
         embed_titles=embed_titles,
         cluster=computing.cluster(),
     )
-    left = 0
-
-    def run(watch: Watch) -> IngestReport:
-        nonlocal left
-        report, left = job.retry(common, options, watch)
-        return report
-
-    report = _watched("Retrying", run)
-    if left:
-        console.say(f"{left} were left alone: correct their table and ingest it again.")
+    with console.interruptible_watch("Retrying") as watch:
+        report, skipped = job.retry(common, options, watch)
+    if skipped:
+        console.say(f"{skipped} were left alone: correct their table and ingest it again.")
     conclude(report, common, output, fail_on_errors=fail_on_errors, verb="retry")
-
-
-def _watched(stage: str, run: Callable[..., IngestReport]) -> IngestReport:
-    """Run a job under a progress bar, until it ends or Ctrl-C asks it to."""
-    with (
-        contextlib.redirect_stdout(sys.stderr),  # Ray tells there of workers that died
-        console.interruptible() as stop,
-        console.watched(stage, stop) as watch,
-    ):
-        return run(watch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -139,11 +138,7 @@ def reembed(
     from indexer.jobs import reembed as job
 
     cluster = computing.cluster()
-    with (
-        contextlib.redirect_stdout(sys.stderr),  # Ray tells there of workers that died
-        console.interruptible() as stop,
-        console.watched("Embedding", stop) as watch,
-    ):
+    with console.interruptible_watch("Embedding") as watch:
         report = job.reembed(
             common,
             job.ReembedOptions(
