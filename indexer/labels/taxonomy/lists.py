@@ -18,9 +18,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from indexer.core.errors import TaxonomyError
+from indexer.labels.taxonomy.records import rows_of_paths
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR, Row
 
 logger = logging.getLogger(__name__)
@@ -98,25 +98,19 @@ def _pattern(lines: list[Line], *, has_paths: bool) -> re.Pattern[str] | None:
 
 
 def _rows_of_paths(lines: list[Line], pattern: re.Pattern[str] | None, place: str) -> list[Row]:
-    ids: dict[str, str] = {}
-    written: list[tuple[str, int]] = []
+    numbers: dict[tuple[str, ...], int] = {}
+    rows: list[Row] = []
     for number, line in lines:
-        label_id, path = _split(line, pattern, f"{place}, line {number}")
-        path = PATH_SEPARATOR.join(map(str.strip, _ARROW.split(path)))
-        if path in ids:
-            earlier = next(
-                line_number for written_path, line_number in written if written_path == path
-            )
+        where = f"{place}, line {number}"
+        label_id, path = _split(line, pattern, where)
+        names = tuple(map(str.strip, _ARROW.split(path)))
+        if numbers.setdefault(names, number) != number:
             raise TaxonomyError(
-                f"{place}, line {number}: the path {path!r} is on line {earlier} already: "
-                "remove one of the two."
+                f"{where}: the path {PATH_SEPARATOR.join(names)!r} is on line {numbers[names]} "
+                "already: remove one of the two."
             )
-        ids[path] = label_id or path
-        written.append((path, number))
-    implied = _implied(ids)
-    rows = [_row(path, ids, f"{place}, line {number}") for path, number in written]
-    above = [_row(path, ids, f"{place}, a parent without a line") for path in implied]
-    return [*rows, *(replace(row, made=True) for row in above)]
+        rows.append(Row(name=names[-1], label_id=label_id, place=where))
+    return rows_of_paths(rows, list(numbers), f"{place}, a parent without a line")
 
 
 def _split(line: str, pattern: re.Pattern[str] | None, place: str) -> tuple[str, str]:
@@ -130,21 +124,3 @@ def _split(line: str, pattern: re.Pattern[str] | None, place: str) -> tuple[str,
             "or begin it with # to leave it out."
         )
     return match["id"], match["path"]
-
-
-def _implied(ids: dict[str, str]) -> list[str]:
-    """Parents that have no line, topmost first; they get their path as their id."""
-    implied: dict[str, None] = {}
-    for path in list(ids):
-        names = path.split(PATH_SEPARATOR)
-        for length in range(1, len(names)):
-            above = PATH_SEPARATOR.join(names[:length])
-            if above not in ids:
-                ids[above] = above
-                implied[above] = None
-    return list(implied)
-
-
-def _row(path: str, ids: dict[str, str], place: str) -> Row:
-    above, _, name = path.rpartition(PATH_SEPARATOR)
-    return Row(name=name, label_id=ids[path], parent=ids[above] if above else "", place=place)

@@ -168,11 +168,18 @@ def _by_path(rows: list[Row], paths: list[str], *, named: bool, has_ids: bool) -
         for row, names, end in zip(rows, split, ends, strict=True)
     ]
     full = [names or (row.name,) for row, names in zip(rows, full, strict=True)]
-    return rows_of_paths(rows, full)
+    return rows_of_paths(rows, full, "a parent without a row")
 
 
-def rows_of_paths(rows: Sequence[Row], paths: Sequence[tuple[str, ...]]) -> list[Row]:
-    """Rows with parents from full paths of names; parents without a row are added."""
+def rows_of_paths(
+    rows: Sequence[Row], paths: Sequence[tuple[str, ...]], made_place: str
+) -> list[Row]:
+    """Rows with parents from full paths of names; parents without a row are added.
+
+    Args:
+        rows: the id of one without is its path.
+        made_place: of the rows that are added.
+    """
     ids: dict[tuple[str, ...], str] = {}
     placed: list[Row] = []
     for row, names in zip(rows, paths, strict=True):
@@ -189,7 +196,7 @@ def rows_of_paths(rows: Sequence[Row], paths: Sequence[tuple[str, ...]]) -> list
                     name=above[-1],
                     label_id=ids[above],
                     parent=ids[above[:-1]] if length > 1 else "",
-                    place="a parent without a row",
+                    place=made_place,
                     made=True,
                 )
     linked = [
