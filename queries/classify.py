@@ -17,7 +17,7 @@ from indexer.core.vectors import unit_rows
 from indexer.jobs.adapt import fit_to
 from indexer.labels import taxonomy
 from indexer.labels.adaptation import Adaptation
-from indexer.labels.head import Head, adapted, best_prompt, plain
+from indexer.labels.head import Head, adapted_or_plain, best_prompt, plain
 from indexer.labels.prompts import Pooling
 from indexer.labels.sets import LabelSet, embed, empty
 from queries.deciding.predictor import NOTHING, Predictions, Predictor
@@ -179,9 +179,7 @@ def head_of(
     """
     if pooling is Pooling.MAX:
         return best_prompt(labels, catalog.prompts, catalog.fingerprint.logit_scale)
-    if adaptation is None:
-        return plain(labels, catalog.fingerprint.logit_scale)
-    return adapted(labels, adaptation)
+    return adapted_or_plain(labels, adaptation, catalog.fingerprint.logit_scale)
 
 
 def classify_among(

@@ -23,7 +23,7 @@ from benchmarks.quality.sets import (
 from benchmarks.quality.table import Row
 from indexer.core.records import FloatArray
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.labels.concepts import packaged_concepts
+from indexer.labels.examples import packaged_concepts
 from queries.deciding.multi_label import (
     NEUTRAL_PICTURE_PROMPTS,
     independent_scores,

@@ -29,7 +29,7 @@ from indexer.core.records import FloatArray, IndexArray, Label
 from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.labels.adaptation import fit
-from indexer.labels.concepts import packaged_concepts
+from indexer.labels.examples import packaged_concepts
 from indexer.labels.head import adapted, best_prompt, plain
 from indexer.labels.prompt_sets import PromptSet, assemble
 from indexer.labels.sets import LabelSet

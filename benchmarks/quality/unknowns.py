@@ -12,7 +12,7 @@ from benchmarks.quality.table import Row, of_draws
 from indexer.core.records import FloatArray, IndexArray, Label
 from indexer.core.softmax import softmax
 from indexer.labels.adaptation import TEMPERATURE, fit
-from indexer.labels.concepts import packaged_concepts
+from indexer.labels.examples import packaged_concepts
 from queries.deciding.scorer_fit import weight_words
 from queries.deciding.unknown import (
     background_score,

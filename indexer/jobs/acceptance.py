@@ -15,7 +15,7 @@ from indexer.core.errors import CatalogError
 from indexer.core.layout import VectorType
 from indexer.core.records import FloatArray
 from indexer.core.retries import deadline, patiently
-from indexer.labels.head import Head, adapted, plain
+from indexer.labels.head import Head, adapted_or_plain
 
 SAMPLE_QUERIES = 64
 NEIGHBOURS = 10
@@ -198,6 +198,4 @@ def _head(catalog: OpenCatalog) -> Head | None:
     leaves = catalog.label_set.leaves
     if len(leaves) < 2:
         return None
-    if catalog.adaptation is None:
-        return plain(leaves, catalog.fingerprint.logit_scale)
-    return adapted(leaves, catalog.adaptation)
+    return adapted_or_plain(leaves, catalog.adaptation, catalog.fingerprint.logit_scale)

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
+import numpy as np
+
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.catalog.sampling import sampled_vectors
 from indexer.core.errors import CatalogError
-from indexer.jobs.gated_items import within_gate
+from indexer.core.label_sets import CATEGORY
+from indexer.core.records import FloatArray, IndexArray
+from indexer.labels import taxonomy
 from indexer.labels.adaptation import MIN_ITEMS, Adaptation, fit
 from indexer.labels.files import Fitted
 from indexer.labels.gates import GateFile
+from indexer.labels.head import adapted_or_plain
 from indexer.labels.sets import LabelSet
 
 CHANGE = 0.2
@@ -26,6 +31,13 @@ MAX_SCORES = 40_000_000
 
 MIN_SAMPLE, MAX_SAMPLE = 2_048, 16_384
 """Sizes of a sample; half of a catalog of 1,000 items gave as good statistics as all of it."""
+
+_FEWEST_IN_GATE = 20
+"""Items in a gate below which labels are adapted to all items: the smallest branch measured had
+24."""
+
+_ROWS = 512
+"""Items that are scored at once: a shop's taxonomy has ten thousand leaves."""
 
 Start = Callable[[Callable[[], object]], object]
 """Starts work beside, or does it at once: see ``indexer.core.threads.beside``."""
@@ -138,7 +150,7 @@ def fit_to(catalog: OpenCatalog, labels: LabelSet) -> Adaptation | None:
     """
     if len(labels) < 2 or catalog.ledger.count() < MIN_ITEMS:
         return None
-    vectors = within_gate(catalog, sampled_vectors(catalog, sample_size(len(labels))))
+    vectors = _within_gate(catalog, sampled_vectors(catalog, sample_size(len(labels))))
     return fit(vectors, labels.vectors)
 
 
@@ -190,3 +202,43 @@ def _changed(catalog: OpenCatalog, fitted: Fitted) -> int:
     new = sum(len(catalog.ledger.live_rows(shard)) for shard in shards)
     removed = fitted.catalog_items - (catalog.ledger.count() - new)
     return new + max(removed, 0)
+
+
+def _within_gate(catalog: OpenCatalog, vectors: FloatArray) -> FloatArray:
+    """Those of some items' vectors that a label set applies to; all of them where it has no gate.
+
+    Colours of bags differ from colours of all products, so labels fit better to the items that
+    they are meant for: macro-F1 .80 instead of .71 over 11 branches of the sample shop. An item's
+    category is its nearest leaf here; nobody's verdict and no title counts.
+
+    Args:
+        catalog: at the label set.
+        vectors: float32 (n, d), rows of length 1, of items of the catalog.
+    """
+    branches = {branch.label_id for branch in GateFile(catalog.folder.labels).load()}
+    categories = catalog.of_set(CATEGORY) if branches else catalog
+    leaves = categories.label_set.leaves
+    if not branches or len(leaves) < 2 or len(vectors) < MIN_ITEMS:
+        return vectors
+    ancestors = taxonomy.ancestors(categories.label_set.labels)
+    is_inside = np.array(
+        [
+            not branches.isdisjoint((*ancestors[label.label_id], label.label_id))
+            for label in leaves.labels
+        ]
+    )
+    inside = is_inside[_nearest_leaves(categories, vectors)]
+    return vectors[inside] if inside.sum() >= _FEWEST_IN_GATE else vectors
+
+
+def _nearest_leaves(categories: OpenCatalog, vectors: FloatArray) -> IndexArray:
+    """int64 (n,): the leaf of the best score for each vector."""
+    leaves, adaptation = categories.label_set.leaves, None
+    if not categories.adaptation_folder.is_disabled:
+        adaptation = categories.adaptation or fit(vectors, leaves.vectors)
+    head = adapted_or_plain(leaves, adaptation, categories.fingerprint.logit_scale)
+    blocks = [
+        (head.queries(vectors[start : start + _ROWS]) @ head.matrix.T).argmax(axis=1)
+        for start in range(0, len(vectors), _ROWS)
+    ]
+    return np.concatenate(blocks)

@@ -12,8 +12,12 @@ from indexer.core.records import FloatArray, Label
 from indexer.core.vectors import normalise
 from indexer.core.watch import Watch
 from indexer.labels import prompts
-from indexer.labels.concepts import packaged_concepts, parse_concepts
-from indexer.labels.examples import Background, LabelledFolder
+from indexer.labels.examples import (
+    Background,
+    LabelledFolder,
+    packaged_concepts,
+    parse_concepts,
+)
 from indexer.labels.sets import embed, empty, read_rows
 
 _log = logging.getLogger(__name__)

@@ -30,7 +30,7 @@ from indexer.jobs.labels import replace_labels
 from indexer.jobs.removal import archive_removals
 from indexer.labels.examples import Background, LabelledFolder, LabelledItems
 from indexer.labels.gates import GateFile
-from indexer.labels.measured import is_by_pixels, set_by_pixels
+from indexer.labels.set_settings import is_by_pixels, set_by_pixels
 from indexer.labels.migration_plan import MigrationPlan
 from indexer.labels.sets import embed
 

@@ -21,13 +21,14 @@ from indexer.core.records import Fingerprint
 from indexer.core.suggestions import did_you_mean
 from indexer.core.watch import Watch
 from indexer.encoder import name_of
+from indexer.ingestion.known_downloads import KnownDownloads
 from indexer.ingestion.reports import IngestReport
 from indexer.jobs.cluster import cluster_stages
-from indexer.jobs.downloading import run_downloads
 from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.source_ingestion import ingest_source
 from indexer.jobs.sync import TrackedSources
 from indexer.sources import addresses, open_sources
+from indexer.sources.downloads import Downloads, Spool
 from indexer.sources.embeddings import with_vectors
 from indexer.sources.table import TableSource
 
@@ -135,8 +136,12 @@ def ingest_items(
         tracking = None if tracked is None else tracked(catalog)
         downloads = None
         if precomputed is None and stages is None:
-            downloads = stack.enter_context(
-                run_downloads(catalog, names, trust_urls=options.trust_urls)
+            earlier = Downloads(catalog.folder.downloads, names)  # resumes those of a killed run
+            downloads = KnownDownloads(
+                stack.enter_context(contextlib.closing(earlier)),
+                Spool(catalog.folder.fetched),
+                find_contents=catalog.ledger.find_contents,
+                trust_urls=options.trust_urls,
             )
         report = ingest_source(
             catalog,

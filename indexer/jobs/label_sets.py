@@ -15,7 +15,7 @@ from indexer.core.watch import Watch
 from indexer.ingestion.storing import store_unstored
 from indexer.labels import taxonomy
 from indexer.labels.gates import Branch, Gate, GateFile
-from indexer.labels.measured import is_by_pixels
+from indexer.labels.set_settings import is_by_pixels
 from indexer.labels.sets import empty
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR
 

@@ -22,7 +22,7 @@ from indexer.core.records import FloatArray, Kind
 from indexer.core.watch import Watch
 from indexer.jobs.label_sets import refuse_category
 from indexer.labels.colours import SIDE, measure, memberships
-from indexer.labels.measured import set_by_pixels
+from indexer.labels.set_settings import set_by_pixels
 
 if TYPE_CHECKING:
     from indexer.sources import Fetcher

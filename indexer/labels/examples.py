@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
+from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -83,6 +84,18 @@ class Background:
     def version(self) -> str:
         """Hash of all of it: equal vocabularies have equal versions."""
         return _hash(self)
+
+
+def packaged_concepts() -> tuple[str, ...]:
+    """Some 1,700 names of things, each once, in the order of their topics."""
+    text = (resources.files("indexer") / "data" / "concepts.txt").read_text(encoding="utf-8")
+    return tuple(dict.fromkeys(parse_concepts(text)))
+
+
+def parse_concepts(text: str) -> tuple[str, ...]:
+    """The names of a list: one a line, in order; blank lines and # lines are left out."""
+    lines = (line.strip() for line in text.splitlines())
+    return tuple(line for line in lines if line and not line.startswith("#"))
 
 
 Stored = TypeVar("Stored", LabelledItems, Background)

@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from indexer.core.durable import write_text_durably
 from indexer.core.errors import CatalogError
@@ -53,11 +54,7 @@ class GateFile:
             CatalogError: the file is damaged.
         """
         try:
-            stored = json.loads(self.path.read_text(encoding="utf-8"))
-            return tuple(
-                Branch(label_id=str(branch["label_id"]), path=tuple(map(str, branch["path"])))
-                for branch in stored
-            )
+            return gate_of_values(json.loads(self.path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return ()
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -81,3 +78,15 @@ class GateFile:
             return
         text = json.dumps([asdict(branch) for branch in gate], ensure_ascii=False, indent=1)
         write_text_durably(self.path, text + "\n")
+
+
+def gate_of_values(values: Any) -> Gate:
+    """A gate from its JSON values.
+
+    Raises:
+        KeyError, TypeError: they are none.
+    """
+    return tuple(
+        Branch(label_id=str(branch["label_id"]), path=tuple(map(str, branch["path"])))
+        for branch in values
+    )

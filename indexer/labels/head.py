@@ -155,6 +155,13 @@ def adapted(labels: LabelSet, adaptation: Adaptation) -> Head:
     )
 
 
+def adapted_or_plain(
+    labels: LabelSet, adaptation: Adaptation | None, logit_scale: float
+) -> Head:
+    """Labels fitted to a catalog, or as the model has them where there is no adaptation."""
+    return plain(labels, logit_scale) if adaptation is None else adapted(labels, adaptation)
+
+
 def stored_rows(labels: LabelSet, adaptation: Adaptation | None) -> FloatArray:
     """What the ``labels`` collection holds: float32 (n, d + 1), a row for each label.
 

@@ -10,8 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from indexer.labels.files import AdaptationFolder
-from indexer.labels.gates import Branch, GateFile
-from indexer.labels.measured import is_by_pixels, set_by_pixels
+from indexer.labels.gates import GateFile, gate_of_values
+
+_BY_PIXELS = "by-pixels"
+"""A file in the folder of a set whose labels pixels decide, where these were measured."""
 
 
 def read_settings(folder: Path) -> str:
@@ -36,12 +38,20 @@ def write_settings(folder: Path, text: str) -> None:
     """Give a label set the settings that ``read_settings`` read."""
     settings = json.loads(text) if text else {}
     folder.mkdir(parents=True, exist_ok=True)
-    GateFile(folder).save(
-        tuple(
-            Branch(label_id=branch["label_id"], path=tuple(branch["path"]))
-            for branch in settings.get("gate", ())
-        )
-    )
+    GateFile(folder).save(gate_of_values(settings.get("gate", ())))
     set_by_pixels(folder, settings.get("by_pixels", False))
     if not settings.get("adapt", True):
         AdaptationFolder(folder).disable()
+
+
+def is_by_pixels(folder: Path) -> bool:
+    """Whether a label set is decided by pixels; ``folder``: of its labels."""
+    return (folder / _BY_PIXELS).exists()
+
+
+def set_by_pixels(folder: Path, by_pixels: bool) -> None:
+    """Let a label set be decided by pixels, or by embeddings again."""
+    if by_pixels:
+        (folder / _BY_PIXELS).touch()
+    else:
+        (folder / _BY_PIXELS).unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from indexer.ingestion.ray import ClusterOptions
 from indexer.jobs.adapt import FitReason, Start
 from indexer.jobs.label_sets import gate_of
 from indexer.labels.gates import Gate as Branches
-from indexer.labels.measured import is_by_pixels
+from indexer.labels.set_settings import is_by_pixels
 from queries.categorizing.label_fit import (
     LabelFit,
     category_predictor,

@@ -20,8 +20,8 @@ from indexer.core.label_sets import set_option
 from indexer.core.records import BoolArray, DoubleArray, FloatArray, Label
 from indexer.core.watch import Watch
 from indexer.jobs.adapt import fit_to
-from indexer.labels.concepts import packaged_concepts
-from indexer.labels.head import adapted, plain
+from indexer.labels.examples import packaged_concepts
+from indexer.labels.head import adapted_or_plain
 from indexer.labels.sets import LabelSet, embed, empty
 from queries.deciding.scorer import Scorer
 from queries.evaluation.outcomes import Outcomes
@@ -206,8 +206,7 @@ class _PromptVariants:
             synonyms=catalog.label_set.with_synonyms,
         )
         adaptation = fit_to(catalog, made) if self._adapt else None
-        scale = catalog.fingerprint.logit_scale
-        head = plain(made, scale) if adaptation is None else adapted(made, adaptation)
+        head = adapted_or_plain(made, adaptation, catalog.fingerprint.logit_scale)
         scorer = Scorer(head=head, unit=1.0, temperature=1.0)
         blocks = (vectors[start : start + _ROWS] for start in range(0, len(vectors), _ROWS))
         return np.concatenate([scorer.scores(block).argmax(axis=1) for block in blocks])

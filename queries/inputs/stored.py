@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from indexer.catalog.archive import Archive
 from indexer.catalog.item_vectors import vectors_of_items
 from indexer.catalog.near_ids import hint
 from indexer.catalog.opening import OpenCatalog
-from indexer.catalog.places import places_of
+from indexer.catalog.parts import PartRow
+from indexer.core.parts import place_of
 from queries.inputs.embedded import EmbeddedInputs, InputViews
 
 
@@ -47,7 +49,7 @@ def stored_items(
         vectors=np.concatenate([vectors[:0], *(stored[name].views for name in names)]),
         starts=np.cumsum(counts) - counts,
         ids=tuple(row.row_id for row in rows),
-        places=tuple(places_of(catalog.archive, rows)),
+        places=tuple(_places_of(catalog.archive, rows)),
     )
     return EmbeddedInputs(
         names=names,
@@ -60,3 +62,14 @@ def stored_items(
         titles=titles if titles.any() else None,
         views=views,
     )
+
+
+def _places_of(archive: Archive, rows: Sequence[PartRow]) -> list[str]:
+    """The place of each row for people, such as ``0:10-0:20``; empty for whole files.
+
+    Args:
+        rows: any number; each shard is read once.
+    """
+    shards = dict.fromkeys(row.shard for row in rows)
+    parts = {shard: archive.table(shard, ["part_json"]).column("part_json") for shard in shards}
+    return [place_of(parts[row.shard][row.row].as_py() or "") for row in rows]

@@ -10,12 +10,11 @@ from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from indexer.core.watch import Watch
 from indexer.labels.mapping_files import ResolvedMapping, read_mappings, resolve
-from queries.mapping.item_evidence import has_labelled_items, item_votes
 from queries.mapping.mapper import ACCEPTED_FROM
 from queries.mapping.mapping import TaxonomyMapping, map_taxonomy
 from queries.mapping.measures import MappingMeasures, measure
 from queries.mapping.sides import Side, read_side
-from queries.mapping.votes import ItemVotes
+from queries.mapping.votes import ItemVotes, has_labelled_items, item_votes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,14 +9,19 @@ from typing import Any
 import numpy as np
 
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.opening import OpenCatalog
-from indexer.core.errors import UsageError
+from indexer.catalog.fingerprints import require_same
+from indexer.catalog.opening import OpenCatalog, open_catalog
+from indexer.catalog.options import CatalogOptions
+from indexer.core.errors import ModelMismatchError, UsageError
 from indexer.core.records import DoubleArray, FloatArray, IndexArray, Label
+from indexer.core.watch import Watch
 from indexer.jobs.adapt import fit_to
-from indexer.labels.head import Head, adapted, plain
-from indexer.labels.sets import LabelSet
+from indexer.labels import prompts
+from indexer.labels.head import adapted_or_plain
+from indexer.labels.sets import LabelSet, embed, empty
 from queries.deciding.calibration import Status
 from queries.mapping.lexical import Sparse
+from queries.mapping.sides import Side
 from queries.mapping.trees import PATH_SEPARATOR, LabelTree
 from queries.scoring.ranking import rank
 
@@ -98,6 +103,37 @@ class ItemVotes:
         return self._votes.indices[part], self._votes.data[part]
 
 
+def item_votes(
+    items: CatalogOptions,
+    source: Side,
+    target: Side,
+    *,
+    truth: str | None = None,
+    watch: Watch = Watch(),
+) -> ItemVotes:
+    """What a catalog's items say of a mapping.
+
+    Args:
+        items: name the catalog.
+        truth: key of the items' metadata that names labels of the source; None takes decisions.
+        watch: follows the texts embedded.
+
+    Raises:
+        UsageError: no item has a label of the source.
+        ModelError: labels of the target have to be embedded, and the model is not there.
+    """
+    with open_catalog(items) as catalog:
+        target_set = _embedded(catalog, target, watch)
+        trees = LabelTree.of(source.labels), LabelTree.of(target.labels)
+        return count_votes(catalog, *trees, target_set, truth=truth)
+
+
+def has_labelled_items(options: CatalogOptions, labels: Sequence[Label]) -> bool:
+    """Whether items of a catalog have decisions on some of these labels."""
+    with open_catalog(options) as catalog:
+        return any(len(rows) for _, rows, _ in labelled_rows(catalog, labels, None))
+
+
 def count_votes(
     catalog: OpenCatalog,
     source: LabelTree,
@@ -119,7 +155,8 @@ def count_votes(
     """
     from scipy.sparse import coo_matrix, csr_matrix
 
-    head = _head(catalog, target_set.leaves)
+    leaves, scale = target_set.leaves, catalog.fingerprint.logit_scale
+    head = adapted_or_plain(leaves, fit_to(catalog, leaves), scale)
     places = {label.label_id: place for place, label in enumerate(target.labels)}
     columns = np.array([places[label.label_id] for label in head.labels.labels], dtype=np.int64)
     shape = (len(source), len(target))
@@ -186,8 +223,25 @@ def _below_limit(labels: IndexArray, items: IndexArray) -> IndexArray:
     return np.array(positions, dtype=np.int64)
 
 
-def _head(catalog: OpenCatalog, labels: LabelSet) -> Head:
-    adaptation = fit_to(catalog, labels)
-    if adaptation is None:
-        return plain(labels, catalog.fingerprint.logit_scale)
-    return adapted(labels, adaptation)
+def _embedded(catalog: OpenCatalog, target: Side, watch: Watch) -> LabelSet:
+    """The labels of the target with vectors by the catalog's model."""
+    if target.catalog is not None:
+        with open_catalog(target.catalog) as target_catalog:
+            try:
+                require_same(
+                    catalog.fingerprint, target_catalog.fingerprint, catalog=catalog.folder.name
+                )
+            except ModelMismatchError:
+                pass  # another model made its vectors: they are made again below
+            else:
+                return target_catalog.label_set
+    encoder = catalog.encoder
+    default = prompts.default_templates(encoder.fingerprint.content_kind)
+    label_set, _, _ = embed(
+        empty(catalog.fingerprint.width),
+        target.labels,
+        templates=catalog.label_set.templates or default,
+        embed_texts=encoder.embed_texts,
+        watch=watch,
+    )
+    return label_set

@@ -19,7 +19,7 @@ from indexer.core.errors import UsageError
 from indexer.core.parts import is_box_id
 from indexer.core.records import FloatArray, IndexArray
 from indexer.labels.examples import LabelledFolder, LabelledItems
-from indexer.labels.measured import is_by_pixels
+from indexer.labels.set_settings import is_by_pixels
 from indexer.labels.sets import LabelSet
 from queries.classify import Classifier
 from queries.deciding.predictor import Predictor

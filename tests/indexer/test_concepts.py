@@ -11,8 +11,7 @@ from catalogs import make_catalog
 
 from indexer.catalog.opening import open_catalog
 from indexer.jobs.background import save_background
-from indexer.labels.concepts import packaged_concepts, parse_concepts
-from indexer.labels.examples import LabelledFolder
+from indexer.labels.examples import LabelledFolder, packaged_concepts, parse_concepts
 
 
 def test_a_list_is_parsed() -> None:

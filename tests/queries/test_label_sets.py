@@ -25,7 +25,7 @@ from indexer.jobs.label_sets import remove_set, set_gate, summaries
 from indexer.jobs.labels import add_labels, remove_labels
 from indexer.jobs.rebuild import compare, rebuild
 from indexer.jobs.removal import remove_items
-from indexer.labels.measured import set_by_pixels
+from indexer.labels.set_settings import set_by_pixels
 from queries.categorizing.categorize import categorize
 from queries.classify import Classifier
 from queries.deciding.question import Question
