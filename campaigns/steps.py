@@ -78,7 +78,7 @@ def watch(report: Callable[[str], None], kill_at: Step | None = None) -> None:
         (files.AdaptationFolder, ("save", "disable")),
         (
             examples.LabelledFolder,
-            ("save_taught", "save_calibrating", "save_background", "save_fits"),
+            ("save_items", "save_background", "save_fits"),
         ),
         (catalog.CatalogFolder, ("create", "write_description", "drop_orphan")),
         (MilvusItems, ("upsert", "delete", "flush", "set_stored_version", "ensure_index")),

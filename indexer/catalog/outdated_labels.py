@@ -85,7 +85,7 @@ def _notes_of_stored(catalog: OpenCatalog) -> Iterator[str]:
 def _notes_of_given(catalog: OpenCatalog, previous: LabelSet) -> Iterator[str]:
     """Of labelled items and verdicts that count no more, by this change."""
     folder, file = LabelledFolder(catalog.folder.labels), CorrectionFile(catalog.folder.corrections)
-    taught, calibrating = folder.taught(), folder.calibrating()
+    taught, calibrating = folder.items("taught"), folder.items("calibrating")
     removed = previous.places.keys() - catalog.label_set.places.keys()
     # Only leaves are learnt. A person may give an item any label.
     no_leaves = previous.leaves.places.keys() - catalog.label_set.leaves.places.keys()

@@ -28,7 +28,7 @@ from indexer.jobs.background import embed_words
 from indexer.jobs.label_sets import drop_set
 from indexer.jobs.labels import replace_labels
 from indexer.jobs.removal import archive_removals
-from indexer.labels.examples import Background, LabelledFolder, LabelledItems
+from indexer.labels.examples import ITEM_KINDS, Background, LabelledFolder, LabelledItems
 from indexer.labels.gates import GateFile
 from indexer.labels.set_settings import is_by_pixels, set_by_pixels
 from indexer.labels.migration_plan import MigrationPlan
@@ -188,9 +188,8 @@ def carry_labels(old: OpenCatalog, new: OpenCatalog, watch: Watch) -> None:
 def carry_labelled(old: OpenCatalog, new: OpenCatalog) -> None:
     """Carry over the labelled items of a label set, with their new vectors."""
     source, target = LabelledFolder(old.folder.labels), LabelledFolder(new.folder.labels)
-    target.save_taught(_with_new_vectors(new, source.taught()))
-    target.save_calibrating(_with_new_vectors(new, source.calibrating()))
-    target.save_unknown(_with_new_vectors(new, source.unknown()))
+    for kind in ITEM_KINDS:
+        target.save_items(kind, _with_new_vectors(new, source.items(kind)))
 
 
 def carry_dead_letters(old: OpenCatalog, new: OpenCatalog) -> None:

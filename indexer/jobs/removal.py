@@ -20,7 +20,7 @@ from indexer.core.errors import StoreError, UnknownItemError
 from indexer.core.parts import noun_of, source_id_of
 from indexer.core.records import Item, Kind
 from indexer.ingestion.storing import store_unstored
-from indexer.labels.examples import LabelledFolder, LabelledItems
+from indexer.labels.examples import ITEM_KINDS, LabelledFolder, LabelledItems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,20 +234,13 @@ def _forget_examples(catalog: OpenCatalog, item_ids: Sequence[str]) -> int:
 def _forget_examples_of(catalog: OpenCatalog, item_ids: Sequence[str]) -> set[str]:
     """Remove items from the examples of one label set; returns those that were examples."""
     folder, removed_ids = LabelledFolder(catalog.folder.labels), set(item_ids)
-    taught, calibrating, unknown = folder.taught(), folder.calibrating(), folder.unknown()
-    if taught is not None and not removed_ids.isdisjoint(taught.item_ids):
-        folder.save_taught(_without(taught, removed_ids))
-    if calibrating is not None and not removed_ids.isdisjoint(calibrating.item_ids):
-        folder.save_calibrating(_without(calibrating, removed_ids))
-    if unknown is not None and not removed_ids.isdisjoint(unknown.item_ids):
-        folder.save_unknown(_without(unknown, removed_ids))
-    examples = {
-        item_id
-        for labelled in (taught, calibrating, unknown)
-        if labelled
-        for item_id in labelled.item_ids
-    }
-    return examples & removed_ids
+    examples: set[str] = set()
+    for kind in ITEM_KINDS:
+        labelled = folder.items(kind)
+        if labelled is not None and not removed_ids.isdisjoint(labelled.item_ids):
+            examples |= removed_ids.intersection(labelled.item_ids)
+            folder.save_items(kind, _without(labelled, removed_ids))
+    return examples
 
 
 def _without(labelled: LabelledItems, removed_ids: Collection[str]) -> LabelledItems | None:

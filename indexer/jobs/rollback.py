@@ -119,7 +119,7 @@ def _labelled(catalog: OpenCatalog) -> tuple[tuple[str, str], ...]:
     folder = LabelledFolder(catalog.folder.labels)
     return tuple(
         pair
-        for items in (folder.taught(), folder.calibrating())
+        for items in (folder.items("taught"), folder.items("calibrating"))
         if items is not None
         for pair in zip(items.item_ids, items.label_ids, strict=True)
     )

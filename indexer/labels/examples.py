@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -98,6 +98,11 @@ def parse_concepts(text: str) -> tuple[str, ...]:
     return tuple(line for line in lines if line and not line.startswith("#"))
 
 
+ItemKind = Literal["taught", "calibrating", "unknown"]
+"""What labelled items are for: examples, to calibrate scores on, and such as are of no label."""
+
+ITEM_KINDS: tuple[ItemKind, ...] = get_args(ItemKind)
+
 Stored = TypeVar("Stored", LabelledItems, Background)
 
 
@@ -107,21 +112,17 @@ class LabelledFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def taught(self) -> LabelledItems | None:
-        """The examples that were taught.
+    def items(self, kind: ItemKind) -> LabelledItems | None:
+        """The labelled items of a kind.
 
         Raises:
             CatalogError: the file is damaged.
         """
-        return self._load("taught", LabelledItems)
+        return self._load(kind, LabelledItems)
 
-    def calibrating(self) -> LabelledItems | None:
-        """The items that scores are calibrated on.
-
-        Raises:
-            CatalogError: the file is damaged.
-        """
-        return self._load("calibrating", LabelledItems)
+    def save_items(self, kind: ItemKind, items: LabelledItems | None) -> None:
+        """Keep items in the place of those of this kind before; None forgets them."""
+        self._save(kind, items)
 
     def background(self) -> Background | None:
         """The background vocabulary.
@@ -130,26 +131,6 @@ class LabelledFolder:
             CatalogError: the file is damaged.
         """
         return self._load("background", Background)
-
-    def save_taught(self, examples: LabelledItems | None) -> None:
-        """Keep examples in the place of those before; None forgets them."""
-        self._save("taught", examples)
-
-    def save_calibrating(self, items: LabelledItems | None) -> None:
-        """Keep items to calibrate on in the place of those before; None forgets them."""
-        self._save("calibrating", items)
-
-    def unknown(self) -> LabelledItems | None:
-        """The items that are known to be none of the labels.
-
-        Raises:
-            CatalogError: the file is damaged.
-        """
-        return self._load("unknown", LabelledItems)
-
-    def save_unknown(self, items: LabelledItems | None) -> None:
-        """Keep items of no label in the place of those before; None forgets them."""
-        self._save("unknown", items)
 
     def save_background(self, background: Background | None) -> None:
         """Keep a vocabulary in the place of the one before; None forgets it."""

@@ -59,7 +59,7 @@ def labels_teach(
     _refuse_both(forget, file, truth)
     with open_catalog(common.of_set(set), write=True) as catalog:
         if forget:
-            LabelledFolder(catalog.folder.labels).save_taught(None)
+            LabelledFolder(catalog.folder.labels).save_items("taught", None)
             console.say(f"The labels of {common.catalog} have no examples any more.")
             return
         report = teach(catalog, truth=truth, file=file, unknown=unknown or ())
@@ -96,8 +96,8 @@ def labels_calibrate(
     _refuse_both(forget, file, truth)
     with open_catalog(common.of_set(set), write=True) as catalog:
         if forget:
-            LabelledFolder(catalog.folder.labels).save_calibrating(None)
-            LabelledFolder(catalog.folder.labels).save_unknown(None)
+            LabelledFolder(catalog.folder.labels).save_items("calibrating", None)
+            LabelledFolder(catalog.folder.labels).save_items("unknown", None)
             console.say(f"The scores of {common.catalog} are the model's own.")
             return
         report = calibrate(

@@ -58,7 +58,7 @@ def store_held_out(folder: LabelledFolder, error: float, *, is_exact: bool) -> N
         error: expected calibration error by cross-validation.
         is_exact: whether it is no more than chance.
     """
-    items = folder.calibrating()
+    items = folder.items("calibrating")
     if items is not None:
         figures = {"version": items.version, "error": error, "is_exact": is_exact}
         folder.save_fits(folder.fits() | {"held_out": figures})
@@ -143,7 +143,7 @@ def check_labels(catalog: OpenCatalog, kind: Kind, labels: LabelSet, option: str
 def _held_out(catalog: OpenCatalog) -> tuple[float | None, bool]:
     """What ``store_held_out`` kept of the items that calibrate now."""
     folder = LabelledFolder(catalog.folder.labels)
-    stored, items = folder.fits().get("held_out", {}), folder.calibrating()
+    stored, items = folder.fits().get("held_out", {}), folder.items("calibrating")
     if items is None or stored.get("version") != items.version:
         return None, False
     return stored["error"], stored["is_exact"]

@@ -59,8 +59,8 @@ def fit_scorer(catalog: OpenCatalog, head: Head, *, save: bool = False) -> Score
     """
     folder = LabelledFolder(catalog.folder.labels)
     taught, items = (
-        with_active_labels(folder.taught(), head.labels),
-        with_active_labels(folder.calibrating(), head.labels),
+        with_active_labels(folder.items("taught"), head.labels),
+        with_active_labels(folder.items("calibrating"), head.labels),
     )
     if taught is None and items is None:
         return Scorer(head=head, unit=1.0, temperature=1.0)
@@ -117,8 +117,8 @@ def stored_calibration_items(catalog: OpenCatalog, scorer: Scorer) -> LabelledIt
     folder, labels = LabelledFolder(catalog.folder.labels), scorer.head.labels
     return calibration_items(
         scorer,
-        with_active_labels(folder.taught(), labels),
-        with_active_labels(folder.calibrating(), labels),
+        with_active_labels(folder.items("taught"), labels),
+        with_active_labels(folder.items("calibrating"), labels),
     )
 
 

@@ -94,12 +94,12 @@ def _known_and_unknown(
 ) -> tuple[LabelledItems, LabelledItems] | None:
     """Items with a label and items without one; None where there are too few of either."""
     folder, labels = LabelledFolder(catalog.folder.labels), predictor.scorer.head.labels
-    unknown_items = folder.unknown()
+    unknown_items = folder.items("unknown")
     if unknown_items is None or len(unknown_items) < FEWEST_ITEMS:
         return None
     # Examples that are learnt from have no part in unknown scores.
     known_items = stored_calibration_items(catalog, predictor.scorer) or with_active_labels(
-        folder.taught(), labels
+        folder.items("taught"), labels
     )
     if known_items is None or len(known_items) < FEWEST_ITEMS:
         return None

@@ -36,9 +36,9 @@ def find_training_items(catalog: OpenCatalog, item_ids: Sequence[str]) -> Traini
     folder = LabelledFolder(catalog.folder.labels)
     taught, calibrating = (
         set() if labelled is None else set(labelled.item_ids)
-        for labelled in (folder.taught(), folder.calibrating())
+        for labelled in (folder.items("taught"), folder.items("calibrating"))
     )
-    unknown = folder.unknown()
+    unknown = folder.items("unknown")
     calibrating |= set() if unknown is None else set(unknown.item_ids)
     was_taught = np.array([item_id in taught for item_id in item_ids], dtype=np.bool_)
     calibrates = np.array([item_id in calibrating for item_id in item_ids], dtype=np.bool_)

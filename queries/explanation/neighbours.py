@@ -124,8 +124,8 @@ def _labelled(
     folder, labels = LabelledFolder(catalog.folder.labels), catalog.label_set
     # An item that does both counts as taught: the later one replaces the earlier.
     for origin, labelled in (
-        ("calibration", folder.calibrating()),
-        ("taught", folder.taught()),
+        ("calibration", folder.items("calibrating")),
+        ("taught", folder.items("taught")),
     ):
         if labelled is None:
             continue

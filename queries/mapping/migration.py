@@ -35,13 +35,17 @@ from indexer.labels.examples import LabelledFolder
 from indexer.labels.files import LabelFolder
 from indexer.labels.mapping_files import ResolvedMapping, read_mappings, resolve
 from indexer.labels.migration_plan import MigrationPlan
-from queries.deciding.calibrated_labels import store_labels
+from queries.deciding.calibrated_labels import Kind, store_labels
 from queries.mapping.moved_labels import UNMAPPED, Mover, counterparts, verdict_bytes
 
 _log = logging.getLogger(__name__)
 
 KINDS = ("taught", "calibrating", "verdicts", "decisions", "gates")
 """What names labels by id."""
+
+
+_LEARNT: tuple[Kind, ...] = ("taught", "calibrating")
+"""Labelled items whose active labels are recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +223,7 @@ def _prepare(
     folder, size = catalog.folder.labels, verdict_bytes(catalog)
     with Mover(catalog, pairs, labels, dry_run=dry_run) as mover:
         mover.move_verdicts()
-        for kind in ("taught", "calibrating"):
+        for kind in _LEARNT:
             mover.move_items(kind)
         mover.move_decisions()
         mover.move_gates()
@@ -273,10 +277,9 @@ def _finish(catalog: OpenCatalog, plan: Mapping[str, Any], watch: Watch) -> None
         publish=publish,
     )
     leaves = catalog.label_set.leaves
-    if folder.taught() is not None:
-        store_labels(folder, "taught", leaves)
-    if folder.calibrating() is not None:
-        store_labels(folder, "calibrating", leaves)
+    for kind in _LEARNT:
+        if folder.items(kind) is not None:
+            store_labels(folder, kind, leaves)
     for at_set in catalog.sets:
         at_set.store_labels()  # with the gates, which moved
     for note in notes_of_gates(catalog):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from indexer.catalog.corrections import CorrectionFile
 from indexer.catalog.decisions import DecisionFiles
@@ -21,7 +21,7 @@ from indexer.core.durable import write_text_durably, written_aside
 from indexer.core.label_sets import CATEGORY
 from indexer.core.protocols import Decision
 from indexer.core.records import Label
-from indexer.labels.examples import LabelledFolder
+from indexer.labels.examples import ItemKind, LabelledFolder
 from indexer.labels.gates import Branch, GateFile
 from indexer.labels.mapping_files import ResolvedMapping
 from indexer.labels.migration_plan import MigrationPlan
@@ -129,12 +129,11 @@ class Mover:
     def __exit__(self, *error: Any) -> None:
         self._stack.__exit__(*error)
 
-    def move_items(self, kind: Literal["taught", "calibrating"]) -> None:
+    def move_items(self, kind: ItemKind) -> None:
         """Give labelled items their new labels."""
         target = self._folder / f"{kind}.npz"
         folder, new_folder = LabelledFolder(self._folder), LabelledFolder(self._aside)
-        is_taught = kind == "taught"
-        items = folder.taught() if is_taught else folder.calibrating()
+        items = folder.items(kind)
         if items is None:
             return
         new_ids = [
@@ -149,7 +148,7 @@ class Mover:
             self.dropped.append(str(target.relative_to(self._root)))
             return
         new_items = replace(items.take(rows), label_ids=tuple(new_ids[row] or "" for row in rows))
-        (new_folder.save_taught if is_taught else new_folder.save_calibrating)(new_items)
+        new_folder.save_items(kind, new_items)
         self._add_step(self._aside / target.name, target)
 
     def move_verdicts(self) -> None:

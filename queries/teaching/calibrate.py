@@ -130,7 +130,7 @@ def calibrate(
     folder = LabelledFolder(catalog.folder.labels)
     head = head_of(catalog, labels, current(catalog))
     untaught = calibration_items(
-        fit_scorer(catalog, head, save=True), with_active_labels(folder.taught(), labels), items
+        fit_scorer(catalog, head, save=True), with_active_labels(folder.items("taught"), labels), items
     )
     if untaught is None:
         raise UsageError(
@@ -139,7 +139,7 @@ def calibrate(
             "cross-validation gave when they were taught."
         )
     settings = settings or Settings()
-    folder.save_calibrating(items)
+    folder.save_items("calibrating", items)
     store_labels(folder, "calibrating", labels)
     store_unknown(folder, labelled, unknown)
     predictor = fit_predictor(catalog, head, settings, save=True)

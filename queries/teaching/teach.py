@@ -101,7 +101,7 @@ def teach(
     examples = _sample_per_label(active_items)
     folder = LabelledFolder(catalog.folder.labels)
     replaced = _count_before(folder)
-    folder.save_taught(examples)
+    folder.save_items("taught", examples)
     store_labels(folder, "taught", labels)
     store_unknown(folder, labelled, unknown)
     predictor = fit_predictor(
@@ -129,7 +129,7 @@ def teach(
 
 def _count_before(folder: LabelledFolder) -> int:
     try:
-        return len(folder.taught() or ())
+        return len(folder.items("taught") or ())
     except CatalogError:  # damaged: teaching again is the remedy
         return 0
 

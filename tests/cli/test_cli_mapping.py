@@ -161,7 +161,7 @@ def state(shell: Shell) -> dict[str, Any]:
     with open_catalog(options) as catalog:
         names = {label.label_id: label.name for label in catalog.label_set.labels}
         folder = LabelledFolder(catalog.folder.labels)
-        taught, calibrating = folder.taught(), folder.calibrating()
+        taught, calibrating = folder.items("taught"), folder.items("calibrating")
         assert taught is not None
         assert calibrating is not None
         verdicts = CorrectionFile(catalog.folder.root).all().values()

@@ -350,13 +350,13 @@ def test_filters_by_label_and_what_was_taught_go_on(options: Faked, tmp_path: Pa
         categorize(catalog, tmp_path / "out.csv", write_back=True)
         label = catalog.items.fetch(["i3"])["i3"]["label_id"]
         taught = LabelledItems(("i3", "i999"), ("mug", "mug"), catalog.archive.vectors(1)[:2])
-        LabelledFolder(catalog.folder.labels).save_taught(taught)
+        LabelledFolder(catalog.folder.labels).save_items("taught", taught)
     save_background(options)
     reembed(_to(options), HOW)
     with open_catalog(options) as catalog:
         assert catalog.items.fetch(["i3"])["i3"]["label_id"] == label
         folder = LabelledFolder(catalog.folder.labels)
-        kept, background = folder.taught(), folder.background()
+        kept, background = folder.items("taught"), folder.background()
     assert kept is not None
     assert background is not None
     assert kept.item_ids == ("i3",)

@@ -78,7 +78,7 @@ def test_every_set_is_of_the_new_model(options: Faked) -> None:
         assert [label.name for label in catalog.label_set.labels] == ["red", "green", "blue"]
         assert catalog.labels.count() == 3
         assert is_by_pixels(catalog.folder.labels)
-        taught = LabelledFolder(catalog.folder.labels).taught()
+        taught = LabelledFolder(catalog.folder.labels).items("taught")
         assert taught is not None
         assert taught.item_ids == ("i1", "i2", "i3")
     rollback(options)

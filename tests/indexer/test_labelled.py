@@ -17,15 +17,15 @@ WORDS = Background(("tea pot", "größe"), np.eye(2, dtype=np.float32))
 def test_nothing_is_there_at_first(tmp_path: Path) -> None:
     """A catalog that was told nothing."""
     folder = LabelledFolder(tmp_path / "labels")
-    assert (folder.taught(), folder.calibrating(), folder.background()) == (None, None, None)
+    assert (folder.items("taught"), folder.items("calibrating"), folder.background()) == (None, None, None)
     assert folder.fits() == {}
 
 
 def test_examples_come_back(tmp_path: Path) -> None:
     """Hostile ids and all."""
     folder = LabelledFolder(tmp_path / "labels")
-    folder.save_taught(ITEMS)
-    found = folder.taught()
+    folder.save_items("taught", ITEMS)
+    found = folder.items("taught")
     assert found is not None
     assert found.version == ITEMS.version
 
@@ -33,10 +33,10 @@ def test_examples_come_back(tmp_path: Path) -> None:
 def test_each_file_is_its_own(tmp_path: Path) -> None:
     """What is taught is not what is calibrated on."""
     folder = LabelledFolder(tmp_path)
-    folder.save_calibrating(ITEMS)
+    folder.save_items("calibrating", ITEMS)
     folder.save_background(WORDS)
-    assert folder.taught() is None
-    assert folder.calibrating() is not None
+    assert folder.items("taught") is None
+    assert folder.items("calibrating") is not None
     background = folder.background()
     assert background is not None
     assert background.words == WORDS.words
@@ -45,22 +45,22 @@ def test_each_file_is_its_own(tmp_path: Path) -> None:
 def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
     """None takes the file away, also where there is none."""
     folder = LabelledFolder(tmp_path)
-    folder.save_taught(ITEMS)
-    folder.save_taught(None)
-    folder.save_taught(None)
-    assert folder.taught() is None
+    folder.save_items("taught", ITEMS)
+    folder.save_items("taught", None)
+    folder.save_items("taught", None)
+    assert folder.items("taught") is None
 
 
 def test_a_damaged_file_is_named_with_its_remedy(tmp_path: Path) -> None:
     """A flipped byte is found by the archive's checksums."""
     folder = LabelledFolder(tmp_path)
-    folder.save_taught(ITEMS)
+    folder.save_items("taught", ITEMS)
     path = tmp_path / "taught.npz"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(CatalogError, match="labels teach"):
-        folder.taught()
+        folder.items("taught")
 
 
 def test_fits_come_back_and_damage_is_forgotten(tmp_path: Path) -> None:

@@ -127,18 +127,18 @@ def test_examples_and_dead_letters_of_an_item_go_with_it(options: CatalogOptions
     """Labels are taught without it, explanations do not show it, a retry does not bring it back."""
     with open_catalog(options) as catalog:
         folder = LabelledFolder(catalog.folder.labels)
-        folder.save_taught(LabelledItems(("i3", "i4"), ("l0", "l1"), VECTORS[3:5]))
-        folder.save_calibrating(LabelledItems(("i5",), ("l0",), VECTORS[5:6]))
+        folder.save_items("taught", LabelledItems(("i3", "i4"), ("l0", "l1"), VECTORS[3:5]))
+        folder.save_items("calibrating", LabelledItems(("i5",), ("l0",), VECTORS[5:6]))
         item = Item(item_id="i3", kind=Kind.PICTURE, source="gone.png")
         catalog.dead_letters.add(failure(item, Stage.READ, Reason.MISSING, "no such file"))
     report = remove_items(options, ["i3", "i5"])
     assert report.examples == 2
     with open_catalog(options) as catalog:
         folder = LabelledFolder(catalog.folder.labels)
-        taught = folder.taught()
+        taught = folder.items("taught")
         assert taught is not None
         assert taught.item_ids == ("i4",)
-        assert folder.calibrating() is None
+        assert folder.items("calibrating") is None
         assert not catalog.dead_letters.all()
         near = labelled_neighbours(catalog, VECTORS[3], limit=COUNT)
         assert not {"i3", "i5"} & {one.item_id for one in near}
@@ -154,7 +154,7 @@ def test_a_killed_removal_leaves_nothing_behind_whatever_comes_next(
     """Another command stores the removal, or the item can be removed again: no example stays."""
     with open_catalog(options) as catalog:
         folder = LabelledFolder(catalog.folder.labels)
-        folder.save_taught(LabelledItems(("i3", "i4"), ("l0", "l1"), VECTORS[3:5]))
+        folder.save_items("taught", LabelledItems(("i3", "i4"), ("l0", "l1"), VECTORS[3:5]))
         item = Item(item_id="i3", kind=Kind.PICTURE, source="gone.png")
         catalog.dead_letters.add(failure(item, Stage.READ, Reason.MISSING, "no such file"))
     with monkeypatch.context() as patch:
@@ -165,7 +165,7 @@ def test_a_killed_removal_leaves_nothing_behind_whatever_comes_next(
     if "i3" in answers(options):
         remove_items(options, ["i3"])
     with open_catalog(options) as catalog:
-        taught = LabelledFolder(catalog.folder.labels).taught()
+        taught = LabelledFolder(catalog.folder.labels).items("taught")
         assert taught is not None
         assert taught.item_ids == ("i4",)
         assert not catalog.dead_letters.all()

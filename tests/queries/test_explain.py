@@ -107,14 +107,14 @@ def test_labelled_items_come_before_items_without_label(folder: Path, origin: st
         known = item_of(catalog, "mug-blue")
         labelled = LabelledFolder(catalog.folder.labels)
         items = LabelledItems(("mug-blue.png",), ("guitar",), known.vector[np.newaxis])
-        labelled.save_calibrating(items)
+        labelled.save_items("calibrating", items)
         if origin == "taught":
-            labelled.save_taught(items)
+            labelled.save_items("taught", items)
         try:
             found = explain(catalog, item_of(catalog, "mug-red"), heat_map="none")
         finally:
-            labelled.save_calibrating(None)
-            labelled.save_taught(None)
+            labelled.save_items("calibrating", None)
+            labelled.save_items("taught", None)
     assert [(one.item_id, one.label, one.origin) for one in found.neighbours] == [
         ("mug-blue.png", "guitar", origin)
     ]

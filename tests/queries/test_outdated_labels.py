@@ -110,8 +110,8 @@ def test_examples_and_verdicts_of_a_label_that_goes_are_told(
     """Once, by their kinds; a label that gets others below it teaches no more, either."""
     labelled = LabelledItems(("i0", "i2"), ("l0", "l1"), EYE[[0, 1]])
     with open_catalog(options, write=True) as catalog:
-        LabelledFolder(catalog.folder.labels).save_taught(labelled)
-        LabelledFolder(catalog.folder.labels).save_calibrating(labelled)
+        LabelledFolder(catalog.folder.labels).save_items("taught", labelled)
+        LabelledFolder(catalog.folder.labels).save_items("calibrating", labelled)
         store_verdict(catalog, "i2", Verdict.ACCEPTED)
         store_verdict(catalog, "i0", Verdict.REJECTED)
     remove_labels(options, ["l1"])

@@ -270,7 +270,7 @@ def test_held_out_scores_are_by_the_other_items(options: CatalogOptions) -> None
     calibrated(options, write_truth(options.data_dir, range(ITEMS)))
     with open_catalog(options) as catalog:
         predictor = Classifier(catalog).predictor
-        items = LabelledFolder(catalog.folder.labels).calibrating()
+        items = LabelledFolder(catalog.folder.labels).items("calibrating")
     assert items is not None
     scores, _ = cross_validated(predictor, items)
     others = np.flatnonzero(np.arange(len(items)) != 3)
@@ -363,7 +363,7 @@ def test_what_was_taught_does_not_calibrate(options: CatalogOptions) -> None:
     taught(options, file)
     with pytest.raises(UsageError, match="other items"):
         calibrated(options, file)
-    assert LabelledFolder(options.folder.labels).calibrating() is None
+    assert LabelledFolder(options.folder.labels).items("calibrating") is None
 
 
 def test_a_level_rolls_up_what_was_taught(options: CatalogOptions) -> None:

@@ -123,7 +123,7 @@ def test_unknown_items_stay_until_others_are_given(options: CatalogOptions) -> N
     assert calibrated(options, 120, 0).unknown_items == 30
     remove_items(options, ["u3"])
     with open_catalog(options) as catalog:
-        kept = LabelledFolder(catalog.folder.labels).unknown()
+        kept = LabelledFolder(catalog.folder.labels).items("unknown")
     assert kept is not None
     assert len(kept) == 29
     assert "u3" not in kept.item_ids
