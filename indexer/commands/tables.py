@@ -122,7 +122,10 @@ def _tables(
 
 def split_names(text: str) -> tuple[str, ...]:
     """Names between commas; one that has a comma stands in quotation marks."""
-    names = next(csv.reader([text], skipinitialspace=True), [])
+    try:
+        names = next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error:  # a line break outside of quotes
+        names = text.split(",")
     return tuple(name.strip() for name in names if name.strip())
 
 

@@ -145,20 +145,17 @@ def status(options: CatalogOptions) -> ServerStatus | None:
     if running is None:
         return None
     try:
-        return _asked(options, path, running)
+        return _status_of(options, path, running)
     except StoreError:
         # One that is just being killed holds its lock a moment longer than it answers.
-        until = time.monotonic() + _DYING_S
-        while ServerFiles(path).is_held():
-            if time.monotonic() > until:
-                raise
-            time.sleep(_POLL_S)
+        if not _is_released(ServerFiles(path), _DYING_S):
+            raise
         return None
 
 
-def _asked(options: CatalogOptions, path: Path, running: RunningServer) -> ServerStatus:
+def _status_of(options: CatalogOptions, path: Path, running: RunningServer) -> ServerStatus:
     """What a server says of itself and its catalogs."""
-    known = set(catalog_names(options.data_dir))
+    own_names = set(catalog_names(options.data_dir))
     with Database.connect(str(path)) as database:
         return ServerStatus(
             database=path,
@@ -168,7 +165,7 @@ def _asked(options: CatalogOptions, path: Path, running: RunningServer) -> Serve
                 ServedCatalog(
                     name=name,
                     is_written=CatalogFolder(options.data_dir, name).is_written
-                    if name in known
+                    if name in own_names
                     else None,
                 )
                 for name in database.catalog_names()
@@ -228,18 +225,25 @@ def _forget_ended() -> None:
             del _started[pid]
 
 
+def _is_released(files: ServerFiles, within_s: float) -> bool:
+    """Whether a server gives up its lock in so many seconds."""
+    until = time.monotonic() + within_s
+    while files.is_held():
+        if time.monotonic() > until:
+            return False
+        time.sleep(_POLL_S)
+    return True
+
+
 def _stop(files: ServerFiles, running: RunningServer) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(running.pid, signal.SIGTERM)
-    until = time.monotonic() + STOPPING_S
-    while files.is_held():
-        if time.monotonic() > until:
-            raise StoreError(
-                f"the server of {files.database}, process {running.pid}, did not end within "
-                f"{STOPPING_S:.0f} s. Its log: {files.log}. `kill -9 {running.pid}` ends it; what "
-                "was stored is kept."
-            )
-        time.sleep(_POLL_S)
+    if not _is_released(files, STOPPING_S):
+        raise StoreError(
+            f"the server of {files.database}, process {running.pid}, did not end within "
+            f"{STOPPING_S:.0f} s. Its log: {files.log}. `kill -9 {running.pid}` ends it; what "
+            "was stored is kept."
+        )
     if (process := _started.pop(running.pid, None)) is not None:
         process.wait()
     files.remove()

@@ -45,20 +45,25 @@ def summaries(options: CatalogOptions) -> list[SetSummary]:
 
 
 def _summary(catalog: OpenCatalog) -> SetSummary:
-    gate = GateFile(catalog.folder.labels).load()
+    present, missing = _gate_branches(catalog)
     categories = catalog.of_set(CATEGORY).label_set
+    labels = [categories.labels[categories.places[branch.label_id]] for branch in present]
     return SetSummary(
         label_set=catalog.folder.set_name,
         labels=len(catalog.label_set),
         by_pixels=is_by_pixels(catalog.folder.labels),
-        applies_to=tuple(
-            PATH_SEPARATOR.join(categories.labels[categories.places[branch.label_id]].path)
-            for branch in gate
-            if branch.label_id in categories.places
-        ),
-        missing=tuple(
-            branch.label_id for branch in gate if branch.label_id not in categories.places
-        ),
+        applies_to=tuple(PATH_SEPARATOR.join(label.path) for label in labels),
+        missing=tuple(branch.label_id for branch in missing),
+    )
+
+
+def _gate_branches(catalog: OpenCatalog) -> tuple[Gate, Gate]:
+    """The branches of a set's gate that the catalog has, and those that it has no more."""
+    gate = GateFile(catalog.folder.labels).load()
+    places = catalog.of_set(CATEGORY).label_set.places
+    return (
+        tuple(branch for branch in gate if branch.label_id in places),
+        tuple(branch for branch in gate if branch.label_id not in places),
     )
 
 
@@ -102,9 +107,7 @@ def gate_of(catalog: OpenCatalog) -> Gate:
     Raises:
         UsageError: the gate names a category that the catalog does not have any more.
     """
-    gate = GateFile(catalog.folder.labels).load()
-    places = catalog.of_set(CATEGORY).label_set.places
-    missing = [branch for branch in gate if branch.label_id not in places]
+    gate, missing = _gate_branches(catalog)
     if missing:
         named = ", ".join(
             f"{PATH_SEPARATOR.join(branch.path)!r} (id {branch.label_id!r})" for branch in missing
@@ -118,9 +121,7 @@ def gate_of(catalog: OpenCatalog) -> Gate:
 
 def _gate_command(catalog: OpenCatalog) -> str:
     """The command that names a category in the place of removed ones, and those that remain."""
-    gate = GateFile(catalog.folder.labels).load()
-    places = catalog.of_set(CATEGORY).label_set.places
-    remaining = [branch.label_id for branch in gate if branch.label_id in places]
+    remaining = [branch.label_id for branch in _gate_branches(catalog)[0]]
     return f"zeroshelf labels gate {shlex.join([*remaining, 'CATEGORY'])}" + set_option(
         catalog.folder.set_name
     )

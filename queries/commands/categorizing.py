@@ -13,8 +13,9 @@ from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.computing import Computing, with_computing
 from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.tables import split_names
 from indexer.core.label_sets import CATEGORY, set_option
-from queries.commands.options import Filter, Partition, with_question, words
+from queries.commands.options import Filter, Partition, with_question
 from queries.commands.outcome import ToTable
 from queries.deciding.question import Question, ViewPooling
 
@@ -75,7 +76,7 @@ def categorize(
             catalog,
             to,
             question,
-            sets=words(sets) if sets is not None else (),
+            sets=split_names(sets) if sets is not None else (),
             selection=Selection(filter_expression=filter, partition=partition),
             by_part=parts,
             write_back=write_back,

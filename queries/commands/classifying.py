@@ -15,12 +15,13 @@ from indexer.commands.ingesting import FailOnErrors
 from indexer.commands.objects import with_objects
 from indexer.commands.options import Output, Printed, SetName, option, with_common
 from indexer.commands.reading import Reading, with_reading
+from indexer.commands.tables import split_names
 from indexer.core.errors import UsageError
 from indexer.core.exit_codes import ExitCode
 from indexer.core.label_sets import CATEGORY, set_option
 from indexer.core.object_options import ObjectOptions
 from queries.commands.object_results import classify_objects_here, show_labels
-from queries.commands.options import Partition, with_question, words
+from queries.commands.options import Partition, with_question
 from queries.commands.remote import (
     Remote,
     classify_objects_remotely,
@@ -131,7 +132,7 @@ def classify(
         calibrated = answered.calibrated
     elif candidate_labels is not None:
         embed = partial(_embed, queries=named_queries, reading=reading, titles=False)
-        labels = words(candidate_labels)
+        labels = split_names(candidate_labels)
         calibrated, remedy = False, ""
         answered, predicted, parts = _among_candidates(
             common, labels, question, template or (), embed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,8 +11,8 @@ import typer
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.tables import split_names
 from indexer.core.errors import UsageError
-from queries.commands.options import words
 from queries.commands.outcome import show_outcome
 from queries.projection.methods import Method
 
@@ -74,7 +75,7 @@ def item_map(
         report = project_items(catalog, options, watch)
         if to is not None:
             watch.begin("Writing the page", None)
-            _write_page(catalog, to, words(columns))
+            _write_page(catalog, to, split_names(columns))
     show_outcome(
         report, _facts(report, common.catalog), output, title=f"Map of {common.catalog}", page=to
     )
@@ -89,7 +90,7 @@ def _refuse_other_files(to: Path | None) -> None:
         raise UsageError(f"folder {str(to.parent)!r} does not exist: make it first.")
 
 
-def _write_page(catalog: OpenCatalog, to: Path, columns: list[str]) -> None:
+def _write_page(catalog: OpenCatalog, to: Path, columns: Sequence[str]) -> None:
     from indexer.core.durable import write_text_durably
     from queries.pages.item_map import map_page
     from queries.projection.item_map import current_map

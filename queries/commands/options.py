@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Annotated
 
 from indexer.commands.options import option, with_options
+from indexer.commands.tables import split_names
 from indexer.core.errors import UsageError
 from indexer.labels.prompts import Pooling
 from queries.deciding.question import Question, ViewPooling
@@ -148,15 +148,6 @@ with_question = with_options("question", _question)
 """Puts them in the place of a command's parameter ``question``."""
 
 
-def words(text: str) -> list[str]:
-    """The words between commas; one that holds a comma itself stands in double quotes."""
-    try:
-        fields = next(csv.reader([text], skipinitialspace=True), [])
-    except csv.Error:  # a line break outside of quotes
-        fields = text.split(",")
-    return [word for field in fields if (word := field.strip())]
-
-
 def chosen_labels(labels: str | None, under: str | None) -> tuple[str, ...] | None:
     """Ids or names of ``--labels`` or ``--under``; None where neither is given.
 
@@ -166,4 +157,4 @@ def chosen_labels(labels: str | None, under: str | None) -> tuple[str, ...] | No
     if labels and under:
         raise UsageError("--labels and --under both choose the active labels: give one of them.")
     names = labels or under
-    return tuple(words(names)) if names else None
+    return split_names(names) if names else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from indexer.commands.options import option, with_options
-from queries.commands.options import Filter, Limit, Partition, words
+from indexer.commands.tables import split_names
+from queries.commands.options import Filter, Limit, Partition
 from queries.search.query import SearchQuery
 
 
@@ -81,11 +82,11 @@ def _search_query(
         limit=limit,
         after=after,
         filter_expression=filter,
-        categories=tuple(words(category)),
+        categories=split_names(category),
         partition=partition,
         min_similarity=min_similarity,
         group_by=group_by.strip(),
-        facets=tuple(dict.fromkeys(words(facet))),
+        facets=tuple(dict.fromkeys(split_names(facet))),
     )
 
 

@@ -16,6 +16,7 @@ from indexer.commands import console
 from indexer.commands.objects import with_objects
 from indexer.commands.options import option, with_common
 from indexer.commands.reading import Reading, with_reading
+from indexer.commands.tables import split_names
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import UsageError
 from indexer.core.object_options import ObjectOptions
@@ -24,7 +25,6 @@ from queries.commands.object_results import (
     search_objects_here,
     show_found_items,
 )
-from queries.commands.options import words
 from queries.commands.remote import (
     Remote,
     search_objects_remotely,
@@ -137,7 +137,7 @@ def search(
             raise UsageError("--output html goes without --server, which has a page of its own.")
         result = search_remotely(remote, query, inputs)
         _tell_notes(result)
-        shown_columns = () if columns.strip() == _ALL else tuple(words(columns))
+        shown_columns = () if columns.strip() == _ALL else split_names(columns)
         _warn_of_unknown(result, shown_columns)
     else:
         with reading.fetcher() as fetcher, open_catalog(common) as catalog:
@@ -219,7 +219,7 @@ def _chosen_columns(catalog: OpenCatalog, columns: str) -> tuple[str, ...]:
     """The names of ``--columns``; empty where none are named."""
     from queries.search.facets import require_columns
 
-    chosen_columns = () if columns.strip() == _ALL else tuple(words(columns))
+    chosen_columns = () if columns.strip() == _ALL else split_names(columns)
     if chosen_columns:
         require_columns(chosen_columns, {*SearchHit.__slots__, *catalog.value_columns}, "--columns")
     return chosen_columns

@@ -185,7 +185,7 @@ def _truths(
     column: str,
 ) -> dict[int, str]:
     """The label id of each row that has a truth, by row; the empty id for none of the labels."""
-    ids = _truth_ids(values, TruthLabels(all_labels), unknown, column)
+    ids = TruthLabels(all_labels).resolve(values, unknown, column)
     if table_labels.restricted:
         # A truth above an active label, or below one of a level, is no item of no label.
         related = _related(table_labels, all_labels)
@@ -301,30 +301,6 @@ def _refuse_other_model(catalog: OpenCatalog) -> None:
     named, made_by = catalog.options.model, catalog.fingerprint.model
     if named is not None and made_by not in (named, PRECOMPUTED):
         catalog.encoder  # noqa: B018 - it is compared with the catalog's fingerprint
-
-
-def _truth_ids(
-    values: Sequence[Any], labels: TruthLabels, unknown: set[str], column: str
-) -> list[str | None]:
-    """Label ids; the empty text for none of the labels, None where there is no truth."""
-    resolved: dict[Any, str | None] = {}
-    problems: dict[str, tuple[int, list[str]]] = {}
-    for value in values:
-        text = text_of(value)
-        key = (isinstance(value, str), text)
-        if key in resolved:
-            if text in problems:
-                problems[text] = (problems[text][0] + 1, problems[text][1])
-            continue
-        resolved[key] = "" if text in unknown else None
-        if text and text not in unknown:
-            fitting = labels.find(value)
-            if len(fitting) == 1:
-                resolved[key] = fitting[0]
-            else:
-                problems[text] = (1, fitting)
-    labels.refuse(problems, column)
-    return [resolved[isinstance(value, str), text_of(value)] for value in values]
 
 
 def _report_unused(unknown: Sequence[str], values: Sequence[Any], column: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from indexer.catalog.opening import OpenCatalog
@@ -14,6 +14,8 @@ from indexer.core.records import Label
 from indexer.core.suggestions import did_you_mean
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN
 from queries.evaluation.result_table import OWN_COLUMN, Table, text_of
+
+_SAY_UNKNOWN = "or say with --unknown VALUE that such items fit no label"
 
 __all__ = ["TruthLabels", "join", "metadata_columns", "refuse_missing", "text_of"]
 
@@ -140,12 +142,43 @@ class TruthLabels:
         exact = next((ids_by_text[text] for ids_by_text in self._texts if text in ids_by_text), [])
         return exact or same_number or self._plain.get(_plain(text), [])
 
+    def resolve(
+        self,
+        values: Sequence[Any],
+        none_of: Container[str],
+        column: str,
+        *,
+        otherwise: str = _SAY_UNKNOWN,
+    ) -> list[str | None]:
+        """Ids of the labels of truths: empty for none of the labels, None where there is no value.
+
+        Args:
+            none_of: texts that mean "none of the labels".
+            column: of the values, for messages, as ``refuse`` takes it with ``otherwise``.
+
+        Raises:
+            UsageError: a truth is no label, or fits several.
+        """
+        label_ids: list[str | None] = []
+        problems: dict[str, tuple[int, list[str]]] = {}
+        for value in values:
+            text = text_of(value)
+            if text in none_of or not text:
+                label_ids.append("" if text in none_of else None)
+                continue
+            fitting = self.find(value)
+            if len(fitting) != 1:
+                problems[text] = (problems.get(text, (0, []))[0] + 1, fitting)
+            label_ids.append(next(iter(fitting), None))
+        self.refuse(problems, column, otherwise=otherwise)
+        return label_ids
+
     def refuse(
         self,
         problems: Mapping[str, tuple[int, list[str]]],
         column: str,
         *,
-        otherwise: str = "or say with --unknown VALUE that such items fit no label",
+        otherwise: str = _SAY_UNKNOWN,
     ) -> None:
         """Raise a UsageError on truths that are no label: how many items, and the nearest."""
         if not problems:

@@ -155,14 +155,9 @@ def _label_ids(
     resolver = TruthLabels(catalog.label_set.labels)
     for name in sorted(none_of.difference(map(text_of, values))):
         _log.warning("--unknown %r: no item has this value.", name)
-    fitting = [[""] if text_of(value) in none_of else resolver.find(value) for value in values]
-    problems: dict[str, tuple[int, list[str]]] = {}
-    for value, label_ids in zip(values, fitting, strict=True):
-        if len(label_ids) != 1:
-            count = problems.get(text_of(value), (0, label_ids))[0]
-            problems[text_of(value)] = (count + 1, label_ids)
-    resolver.refuse(problems, truth or "label_id", otherwise="or leave such items without a value")
-    return tuple(label_ids[0] for label_ids in fitting)
+    column, otherwise = truth or "label_id", "or leave such items without a value"
+    label_ids = resolver.resolve(values, none_of, column, otherwise=otherwise)
+    return tuple(label_id or "" for label_id in label_ids)
 
 
 def _read_file(file: Path) -> dict[str, str]:
