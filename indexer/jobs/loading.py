@@ -45,31 +45,3 @@ def store_missing(catalog: OpenCatalog, *, staging: str = "", watch: Watch = Wat
         watch=watch,
         rows_at_once=rows_at_once,
     )
-
-
-class DeferredStoreWriter:
-    """Used instead of ``storing.StoreWriter`` for imports: stores all shards at the end.
-
-    Args:
-        catalog: opened for writing.
-        staging: as ``store_missing`` takes it.
-    """
-
-    def __init__(self, catalog: OpenCatalog, staging: str) -> None:
-        self._catalog = catalog
-        self._staging = staging
-
-    def put(self, shard: int) -> None:
-        """Nothing: the ledger has the shard as unstored."""
-
-    def take_stored(self) -> list[int]:
-        """Nothing: ``finish`` marks shards in the ledger itself."""
-        return []
-
-    def finish(self) -> None:
-        """Store the unstored shards.
-
-        Raises:
-            StoreError: the database refused or stayed away; the shards are in the archive.
-        """
-        store_missing(self._catalog, staging=self._staging)

@@ -31,7 +31,7 @@ from indexer.ingestion.storing import StoreWriter, mark_stored
 from indexer.ingestion.video_segmenter import VideoSegmenter
 from indexer.ingestion.videos import FrameTally, VideoEmbedder
 from indexer.jobs.ingest_options import IngestOptions
-from indexer.jobs.loading import DeferredStoreWriter
+from indexer.jobs.loading import store_missing
 from indexer.jobs.title_fit import warn_of_title_mismatch
 from indexer.sources import Fetcher
 from indexer.sources.open_files import open_file
@@ -131,47 +131,53 @@ def _carry_decisions(
 
 
 def _store_shard(
-    on_shard: Callable[[int], object], writer: StoreWriter | DeferredStoreWriter, shard: int
+    on_shard: Callable[[int], object], writer: StoreWriter | None, shard: int
 ) -> None:
     # First: a change of the model copies decisions here, and they are stored with the rows.
     on_shard(shard)
-    writer.put(shard)
+    if writer is not None:
+        writer.put(shard)
 
 
 def _follow_item(
-    catalog: OpenCatalog, writer: StoreWriter | DeferredStoreWriter, watch: Watch, _: IngestReport
+    catalog: OpenCatalog, writer: StoreWriter | None, watch: Watch, _: IngestReport
 ) -> None:
-    if stored := writer.take_stored():
-        mark_stored(catalog.ledger, catalog.items, stored)
+    if writer is not None:
+        mark_stored(catalog.ledger, catalog.items, writer.take_stored())
     watch.advance(1)
 
 
 @contextlib.contextmanager
 def _store_writer(
     catalog: OpenCatalog, options: IngestOptions, watch: Watch
-) -> Iterator[StoreWriter | DeferredStoreWriter]:
-    """Stores the unstored shards and those that the block adds; waits for them at its end."""
-    writer = (
-        DeferredStoreWriter(catalog, options.staging)
-        if options.staging
-        else StoreWriter(catalog.archive, catalog.items, decisions=catalog.decisions.read)
-    )
-    # What a killed or failed job left comes first, so the same command completes it.
-    for shard in catalog.ledger.stored.missing():
-        writer.put(shard)
+) -> Iterator[StoreWriter | None]:
+    """Stores the unstored shards and those that the block adds; waits for them at its end.
+
+    None where a server imports them: it does so once, at the end.
+    """
+    writer = None
+    if not options.staging:
+        writer = StoreWriter(catalog.archive, catalog.items, decisions=catalog.decisions.read)
+        # What a killed or failed job left comes first, so the same command completes it.
+        for shard in catalog.ledger.stored.missing():
+            writer.put(shard)
     try:
         yield writer
     finally:
         watch.begin("Storing", None)
         try:
-            writer.finish()
+            if writer is not None:
+                writer.finish()
+            else:
+                store_missing(catalog, staging=options.staging)
         except StoreError as error:
             raise type(error)(
                 f"{error}. Nothing is lost: what is embedded waits in the archive, and the same "
                 "command stores it"
             ) from error
         finally:
-            mark_stored(catalog.ledger, catalog.items, writer.take_stored())
+            if writer is not None:
+                mark_stored(catalog.ledger, catalog.items, writer.take_stored())
 
 
 def _update_index(catalog: OpenCatalog, kind: str) -> None:

@@ -102,7 +102,7 @@ def map_labels(
     mapping = map_taxonomy(
         ours.labels,
         theirs.labels,
-        further=() if votes is None else (votes,),
+        votes=votes,
         published=rules,
         same_ids=how.same_ids,
         min_score=how.min_score,

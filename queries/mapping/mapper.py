@@ -7,11 +7,11 @@ their children, so that a child stays below its parent's counterpart unless its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from indexer.core.records import FloatArray, IndexArray
 from queries.mapping.evidence import WEIGHTS, Comparison, Parents, column, logits, set_column
 from queries.mapping.lexical import nearest, texts_of
 from queries.mapping.trees import LabelTree
+
+if TYPE_CHECKING:
+    from queries.mapping.votes import ItemVotes
 
 ACCEPTED_FROM = 0.8
 """Score from which a mapping is accepted without ``--min-score``."""
@@ -80,28 +83,10 @@ class Ranked:
     evidence: FloatArray
 
 
-class FurtherEvidence(Protocol):
-    """What speaks for candidates beside texts, such as items.
-
-    Attributes:
-        name: of the column of evidence.
-        places: int64 (n, k), candidates of each label of the source; -1 where there are fewer.
-    """
-
-    @property
-    def name(self) -> str: ...  # noqa: D102 - an attribute
-
-    @property
-    def places(self) -> IndexArray: ...  # noqa: D102 - an attribute
-
-    def values(self, labels: IndexArray, candidates: IndexArray) -> FloatArray:
-        """float32 (n, c): the evidence for candidates (n, c) of labels (n,); any for -1."""
-
-
 def rank_counterparts(
     source: LabelTree,
     target: LabelTree,
-    further: Sequence[FurtherEvidence] = (),
+    votes: ItemVotes | None = None,
     *,
     decided: Mapping[int, int] = NO_DECISIONS,
     weights: Mapping[str, float] = WEIGHTS,
@@ -110,7 +95,7 @@ def rank_counterparts(
     """The likeliest counterparts of each label of the source.
 
     Args:
-        further: evidence beside texts.
+        votes: of items; None where texts decide alone.
         decided: counterparts that are known, by place; -1 where a label has none. Labels below
             them go by them.
         weights: by name of evidence.
@@ -119,9 +104,9 @@ def rank_counterparts(
     """
     source_texts, target_texts = texts_of(source, target)
     comparison = Comparison(source, target, source_texts, target_texts)
-    candidates = np.concatenate(
-        [nearest(source_texts, target_texts), *(part.places for part in further)], axis=1
-    )
+    candidates = nearest(source_texts, target_texts)
+    if votes is not None:
+        candidates = np.concatenate([candidates, votes.places], axis=1)
     count = len(source)
     ranked = Ranked(
         np.full((count, KEPT), -1, dtype=np.int64),
@@ -132,7 +117,7 @@ def rank_counterparts(
     for level in source.levels():
         for start in range(0, len(level), _LABELS_AT_ONCE):
             labels = level[start : start + _LABELS_AT_ONCE]
-            _rank(comparison, labels, candidates[labels], ranked, further, weights, observe)
+            _rank(comparison, labels, candidates[labels], ranked, votes, weights, observe)
             for place in labels.tolist():
                 if place in decided:
                     _decide(ranked, place, decided[place])
@@ -165,7 +150,7 @@ def _rank(
     labels: IndexArray,
     candidates: IndexArray,
     ranked: Ranked,
-    further: Sequence[FurtherEvidence],
+    votes: ItemVotes | None,
     weights: Mapping[str, float],
     observe: Observe | None,
 ) -> None:
@@ -174,9 +159,9 @@ def _rank(
     candidates = with_parents(candidates, parents)
     evidence = comparison.evidence(labels, candidates, parents)
     valid = candidates >= 0
-    for part in further:
-        values = part.values(labels, np.maximum(candidates, 0))
-        set_column(evidence, part.name, np.where(valid, values, 0))
+    if votes is not None:
+        values = votes.values(labels, np.maximum(candidates, 0))
+        set_column(evidence, "items", np.where(valid, values, 0))
     all_valid = np.concatenate([valid, np.ones((len(labels), 1), dtype=bool)], axis=1)
     places = np.concatenate([candidates, np.full((len(labels), 1), -1)], axis=1)
     if observe is not None:

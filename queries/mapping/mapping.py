@@ -12,7 +12,6 @@ from indexer.core.records import Label
 from indexer.labels.mapping_files import ResolvedMapping
 from queries.mapping.mapper import (
     ACCEPTED_FROM,
-    FurtherEvidence,
     LabelMapping,
     MappingStatus,
     mappings,
@@ -22,6 +21,8 @@ from queries.mapping.trees import LabelTree
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from queries.mapping.votes import ItemVotes
 
 FEW_ACCEPTED = 0.2
 """Share of accepted labels below which the two taxonomies are of other words. Google's taxonomy in
@@ -97,7 +98,7 @@ def map_taxonomy(
     source: Sequence[Label],
     target: Sequence[Label],
     *,
-    further: Sequence[FurtherEvidence] = (),
+    votes: ItemVotes | None = None,
     published: ResolvedMapping | None = None,
     same_ids: bool = False,
     min_score: float = ACCEPTED_FROM,
@@ -107,7 +108,7 @@ def map_taxonomy(
     Args:
         source: checked labels.
         target: likewise; only these can come out.
-        further: evidence beside texts, such as items.
+        votes: of items; None where texts decide alone.
         published: rules that decide where they have one; of several targets the first.
         same_ids: an id means the same in both, as in versions of one taxonomy. Rules come first.
         min_score: from which on a mapping is accepted; others are for review.
@@ -132,11 +133,11 @@ def map_taxonomy(
                 targets = published.targets[label.label_id]
                 decided[place] = target_places[targets[0]] if targets else -1
                 why[place] = "published mapping"
-    ranked = rank_counterparts(ours, theirs, further, decided=decided)
+    ranked = rank_counterparts(ours, theirs, votes, decided=decided)
     rows = tuple(mappings(ranked, min_score=min_score, decided=why))
     if _are_of_other_words(rows, why):
         rows = tuple(_for_review(row) if row.place not in why else row for row in rows)
-        _warn_of_other_words(rows, has_items=bool(further))
+        _warn_of_other_words(rows, has_items=votes is not None)
     return TaxonomyMapping(
         source=ours,
         target=theirs,

@@ -48,8 +48,6 @@ class ItemVotes:
         items: int64 (n,), how many there were.
     """
 
-    name = "items"
-
     def __init__(self, target: LabelTree, votes: Sparse, items: IndexArray) -> None:
         self.items = items
         self._target = target
@@ -75,7 +73,7 @@ class ItemVotes:
         return best
 
     def values(self, labels: IndexArray, candidates: IndexArray) -> FloatArray:
-        """As ``FurtherEvidence.values``."""
+        """float32 (n, c): the evidence for candidates (n, c) of labels (n,)."""
         result = np.zeros(candidates.shape, dtype=np.float32)
         total = float(self.items.sum())
         first, last = self._target.first[candidates], self._target.last[candidates]

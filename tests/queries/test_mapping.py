@@ -163,7 +163,7 @@ def test_items_find_what_words_do_not() -> None:
     votes = np.zeros((3, len(google)))
     votes[0, tables], votes[1, shoes], votes[2, chairs], votes[1, tables] = 30, 18, 20, 2
     evidence = ItemVotes(LabelTree.of(google), csr_matrix(votes), np.array([30, 20, 20]))
-    found = targets(map_taxonomy(shop, google, further=[evidence]))
+    found = targets(map_taxonomy(shop, google, votes=evidence))
     assert found == {
         "Tische": "Furniture > Tables",
         "Schuhe": "Apparel & Accessories > Shoes",
