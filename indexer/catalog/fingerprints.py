@@ -78,12 +78,12 @@ def same_contents(stored: Fingerprint, current: Fingerprint) -> bool:
     probes = [
         (getattr(stored, name), getattr(current, name)) for name in ("picture_probe", "sound_probe")
     ]
-    present = [(probe, other) for probe, other in probes if probe or other]
+    present = [(probe, other_probe) for probe, other_probe in probes if probe or other_probe]
     is_equal = _equal_fields(stored, current, "revision", "preprocessing", "width", "truncated")
     return (
         bool(present)
         and is_equal
-        and all(_cosine(probe, other) >= SAME_MODEL_COSINE for probe, other in present)
+        and all(_cosine(probe, other_probe) >= SAME_MODEL_COSINE for probe, other_probe in present)
     )
 
 

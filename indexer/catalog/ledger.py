@@ -319,14 +319,14 @@ class Ledger:
 
     def neighbours(self, item_id: str, count: int) -> list[str]:
         """The ids of rows before and after an id in their order, so many of each."""
-        before = self._connection.execute(
+        preceding = self._connection.execute(
             "SELECT item_id FROM items WHERE item_id < ? ORDER BY item_id DESC LIMIT ?",
             (item_id, count),
         ).fetchall()
-        after = self._connection.execute(
+        following = self._connection.execute(
             "SELECT item_id FROM items WHERE item_id > ? ORDER BY item_id LIMIT ?", (item_id, count)
         ).fetchall()
-        return [row_id for (row_id,) in [*before, *after]]
+        return [row_id for (row_id,) in [*preceding, *following]]
 
     def _partitions_of(self, table: pa.Table) -> list[str]:
         if not self._partition_key:

@@ -50,12 +50,12 @@ def near_ids(ledger: Ledger, item_id: str, *, partition: str | None = None) -> l
     if partition is not None:
         items = ledger.partitions.items_inside(items, partition)
     by_letters: dict[str, str] = {}  # without regard to case
-    for other in items:
-        by_letters.setdefault(other.casefold(), other)
+    for candidate in items:
+        by_letters.setdefault(candidate.casefold(), candidate)
     close = difflib.get_close_matches(item_id.casefold(), by_letters, n=_SHOWN)
     near = [by_letters[letters] for letters in close]
     # One letter of a short id, or half of an id that was cut, is more than difflib lets pass.
-    near += [other for other in items if other in spelt_alike or other.startswith(item_id)]
+    near += [candidate for candidate in items if candidate in spelt_alike or candidate.startswith(item_id)]
     return list(dict.fromkeys(near))[:_SHOWN]
 
 

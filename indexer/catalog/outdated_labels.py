@@ -89,16 +89,16 @@ def _notes_of_given(catalog: OpenCatalog, previous: LabelSet) -> Iterator[str]:
     removed = previous.places.keys() - catalog.label_set.places.keys()
     # Only leaves are learnt. A person may give an item any label.
     no_leaves = previous.leaves.places.keys() - catalog.label_set.leaves.places.keys()
-    given = (
+    labelled = (
         ("taught examples", () if taught is None else taught.label_ids, no_leaves),
         ("calibrating items", () if calibrating is None else calibrating.label_ids, no_leaves),
         ("verdicts of people", [row.label_id for row in file.all().values()], removed),
     )
     lost = {
-        what: [label_id for label_id in label_ids if label_id in gone]
-        for what, label_ids, gone in given
+        noun: [label_id for label_id in label_ids if label_id in gone]
+        for noun, label_ids, gone in labelled
     }
-    counts = [f"{len(label_ids):,} {what}" for what, label_ids in lost.items() if label_ids]
+    counts = [f"{len(label_ids):,} {noun}" for noun, label_ids in lost.items() if label_ids]
     if counts:
         example = next(label_id for label_ids in lost.values() for label_id in label_ids)
         yield (
@@ -144,12 +144,12 @@ def notes_of_filter(catalog: OpenCatalog, expression: str) -> Iterator[str]:
             yield _note(at_set, f"{count:,} of the catalog's rows", count)
 
 
-def _note(catalog: OpenCatalog, which: str, count: int) -> str:
+def _note(catalog: OpenCatalog, items: str, count: int) -> str:
     set_name = catalog.folder.set_name
     of_set = "" if set_name == CATEGORY else f" of the set {set_name!r}"
     has, them = ("has", "it") if count == 1 else ("have", "them")
     return (
-        f"{which} {has} a label{of_set} that was removed or renamed since, and filters find {them} "
+        f"{items} {has} a label{of_set} that was removed or renamed since, and filters find {them} "
         "by it. Decide again with: zeroshelf categorize --to categories.parquet --write-back"
         f"{sets_option(set_name)}"
     )

@@ -206,8 +206,8 @@ class PartIndex:
             item_ids: any number.
         """
         requested = list(dict.fromkeys(item_ids))
-        own = self._own_rows(requested)
-        by_item: dict[str, list[PartRow]] = {item_id: [row] for item_id, row in own.items()}
+        own_rows = self._own_rows(requested)
+        by_item: dict[str, list[PartRow]] = {item_id: [row] for item_id, row in own_rows.items()}
         if self.exist:
             for part in sorted(self._parts("parent_id", requested), key=_order):
                 by_item.setdefault(part.item_id, []).append(part)
@@ -220,10 +220,10 @@ class PartIndex:
     def ids_of_rows(self, item_ids: Sequence[str]) -> list[str]:
         """Ids of all rows of some items; an id of a part, which is no item, stands for itself."""
         by_item = self.rows_of(item_ids)
-        rest = [item_id for item_id in item_ids if item_id not in by_item]
-        parts = self.parents(rest)
+        other_ids = [item_id for item_id in item_ids if item_id not in by_item]
+        parts = self.parents(other_ids)
         ids = [row.row_id for rows in by_item.values() for row in rows]
-        return list(dict.fromkeys([*ids, *(row_id for row_id in rest if row_id in parts)]))
+        return list(dict.fromkeys([*ids, *(row_id for row_id in other_ids if row_id in parts)]))
 
     def ids_of_source_rows(self, source_ids: Sequence[str]) -> list[str]:
         """Ids of the rows that rows of a source became: their own, and their further pictures'.

@@ -45,9 +45,9 @@ def completed(message: str, options: Sequence[str] = CARRIED) -> str:
     for command in _COMMAND.finditer(message):
         words, accepted = _known_command(command[1].split())
         end = command.start(1) + sum(len(word) + 1 for word in words)
-        rest = message[end:]
-        stop = _END.search(rest)
-        present = rest[: stop.start()] if stop else rest
+        following = message[end:]
+        stop = _END.search(following)
+        present = following[: stop.start()] if stop else following
         added = [
             f" {name} {shlex.quote(value)}"
             for name, value in given_options.items()

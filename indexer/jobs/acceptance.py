@@ -168,11 +168,11 @@ def agreement(old: OpenCatalog, new: OpenCatalog) -> Agreement | None:
     for items in new.ledger.items():
         row_ids = new.archive.table(items.shard, ["item_id"]).column("item_id").take(items.rows)
         sampled += items.item_ids(row_ids).to_pylist()[::stride]
-    before = mean_vectors_of_items(old.archive, old.ledger.parts, sampled)
-    shared = list(before.places)
-    after = mean_vectors_of_items(new.archive, new.ledger.parts, shared)
+    old_means = mean_vectors_of_items(old.archive, old.ledger.parts, sampled)
+    shared = list(old_means.places)
+    new_means = mean_vectors_of_items(new.archive, new.ledger.parts, shared)
     changes = Counter(
-        zip(_best(old_head, before.vectors), _best(new_head, after.vectors), strict=True)
+        zip(_best(old_head, old_means.vectors), _best(new_head, new_means.vectors), strict=True)
     )
     unchanged = sum(
         count for (old_label, new_label), count in changes.items() if old_label == new_label

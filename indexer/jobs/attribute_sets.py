@@ -135,9 +135,9 @@ def _refuse_same_names(attributes: Sequence[Attribute], file: Path) -> None:
                 f"{str(file)!r}: an attribute has the handle {CATEGORY!r}, and every catalog has a "
                 "label set of this name. Leave it out with --only."
             )
-        other = seen.setdefault(attribute.set_name, attribute)
-        if other is not attribute:
+        namesake = seen.setdefault(attribute.set_name, attribute)
+        if namesake is not attribute:
             raise TaxonomyError(
-                f"{str(file)!r}: attributes {other.name!r} and {attribute.name!r} would both be "
+                f"{str(file)!r}: attributes {namesake.name!r} and {attribute.name!r} would both be "
                 f"the label set {attribute.set_name!r}. Take one of them with --only."
             )

@@ -129,8 +129,8 @@ def _require_same(record: dict[str, Any], name: str, identity: Path, address: st
         raise UsageError(
             f"{address} holds a backup of catalog {record['catalog']!r}: name another folder."
         )
-    own = identity.read_text(encoding="utf-8") if identity.exists() else None
-    if record.get("id", own) != own:
+    catalog_id = identity.read_text(encoding="utf-8") if identity.exists() else None
+    if record.get("id", catalog_id) != catalog_id:
         raise UsageError(
             f"{address} holds a backup of another catalog that is named {name!r}, made "
             f"{record.get('time', 'at an unknown time')}: name another folder."

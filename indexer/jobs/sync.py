@@ -105,11 +105,11 @@ class TrackedSources:
             return
         for chunk in in_chunks(tracked.source, _ROWS_AT_ONCE):
             ids = [entry.item_id for entry in chunk if isinstance(entry, Item)]
-            before = self._origins.before(ids, self._run)
+            previous_sources = self._origins.before(ids, self._run)
             for entry in chunk:
                 number = tracked.origin.number
                 if isinstance(entry, Item):
-                    number = before.get(entry.item_id, number)
+                    number = previous_sources.get(entry.item_id, number)
                 is_own = number == tracked.origin.number
                 # A source that is gone was moved: its rows are these.
                 if isinstance(entry, Failure) or is_own or self._is_gone(number):

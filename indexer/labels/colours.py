@@ -186,8 +186,8 @@ def _anchors(label: Label) -> DoubleArray:
     if written:
         return lab_of([[int(text[at : at + 2], 16) for at in (0, 2, 4)] for text in written])
     names = [" ".join(name.casefold().split()) for name in (label.name, *label.synonyms)]
-    known = (ANCHORS.get(_OTHER_NAMES.get(name, name)) for name in names)
-    points = [point for point in known if point is not None]
+    anchors = (ANCHORS.get(_OTHER_NAMES.get(name, name)) for name in names)
+    points = [point for point in anchors if point is not None]
     return lab_of(points) if points else np.empty((0, 3))
 
 

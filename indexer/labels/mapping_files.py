@@ -154,11 +154,11 @@ def _resolved(mapping: MappingFile, ours: _Index, theirs: _Index) -> ResolvedMap
         if label_id is None:
             unknown_sources[rule.source.label_id or rule.source.path] = None
             continue
-        found = [theirs.find(reference) for reference in rule.targets]
-        for reference, target_id in zip(rule.targets, found, strict=True):
+        target_ids = [theirs.find(reference) for reference in rule.targets]
+        for reference, target_id in zip(rule.targets, target_ids, strict=True):
             if target_id is None:
                 unknown_targets[reference.label_id or reference.path] = None
-        existing = tuple(dict.fromkeys(target_id for target_id in found if target_id is not None))
+        existing = tuple(dict.fromkeys(target_id for target_id in target_ids if target_id is not None))
         if rule.targets and not existing:
             lost.append(label_id)
             continue

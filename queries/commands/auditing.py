@@ -106,7 +106,7 @@ def audit(
         open_catalog(common.of_set(set), write=True) as catalog,
         console.watched("Learning") as watch,
     ):
-        report, first = job(
+        report, surest = job(
             catalog,
             to,
             how,
@@ -114,9 +114,9 @@ def audit(
             watch=watch,
         )
         if page is not None:
-            shown = first.slice(0, page_items).to_pylist()
-            given = f"{table.name} --truth {truth}" if table else f"--truth {truth}"
-            command = f"zeroshelf audit {given} --to {to.name} --page {page.name}{set_option(set)}"
+            shown = surest.slice(0, page_items).to_pylist()
+            arguments = f"{table.name} --truth {truth}" if table else f"--truth {truth}"
+            command = f"zeroshelf audit {arguments} --to {to.name} --page {page.name}{set_option(set)}"
             text = _page(catalog, report, shown, truth, reading, completed(command))
             write_text_durably(page, text)
     title = f"Audit of catalog {common.catalog}"

@@ -103,17 +103,17 @@ def read_picture(image: str, reading: Reading) -> Pixels:
         return reading.decoder().decode(fetcher.read(image), image)
 
 
-def show_found_items(found: PictureObjects, output: str) -> None:
+def show_found_items(answer: PictureObjects, output: str) -> None:
     """The items like each thing of a picture: a row an item, or nested as JSON."""
-    say_words(found.words)
-    _tell(found)
+    say_words(answer.words)
+    _tell(answer)
     if output == "json":
-        console.print_json(asdict(found))
+        console.print_json(asdict(answer))
         return
     rows = [
         {"object": number, "box": list(thing.box), **_label(thing)}
         | {"similarity": hit.similarity, "item_id": hit.item_id, "title": hit.title}
-        for number, thing in enumerate(found.objects, start=1)
+        for number, thing in enumerate(answer.objects, start=1)
         for hit in thing.hits
     ]
     console.show_rows(list(_blanked(rows)) if output == "table" else rows, output)
@@ -178,9 +178,9 @@ def _blanked(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield shown
 
 
-def _tell(found: PictureObjects) -> None:
-    if found.is_whole:
+def _tell(answer: PictureObjects) -> None:
+    if answer.is_whole:
         console.warn(
-            f"nothing was found in the picture of {found.width} x {found.height} pixels: it is "
+            f"nothing was found in the picture of {answer.width} x {answer.height} pixels: it is "
             "taken as a whole. A lower --object-score, or other --object-words, may find things."
         )

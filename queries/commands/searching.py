@@ -125,12 +125,12 @@ def search(
     inputs.check(query)
     if objects is not None:
         check_object_search(query, text=text, image=image, hybrid=hybrid, output=output)
-        found = (
+        picture_objects = (
             search_objects_here(common, image, query, objects, reading)
             if remote is None
             else search_objects_remotely(remote, image, query, objects)
         )
-        show_found_items(found, output)
+        show_found_items(picture_objects, output)
         return
     if remote is not None:
         if output == SearchOutput.HTML:

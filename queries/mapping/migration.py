@@ -105,10 +105,10 @@ def migrate(
     with open_catalog(options, write=not dry_run, migrating=True) as catalog:
         plan = _unfinished(catalog, digest)
         if not plan:
-            done = MigrationPlan(catalog.folder.labels).last()
+            finished_plan = MigrationPlan(catalog.folder.labels).last()
             ids = [label.label_id for label in labels]
-            if done and done["digest"] == digest and list(catalog.label_set.places) == ids:
-                return replace(_report(catalog, done), is_done=True)
+            if finished_plan and finished_plan["digest"] == digest and list(catalog.label_set.places) == ids:
+                return replace(_report(catalog, finished_plan), is_done=True)
             _refuse_rollback(catalog)
             plan = _prepare(catalog, labels, mapping, dry_run=dry_run)
             if not dry_run:

@@ -69,22 +69,22 @@ def counterparts(
     mapped = {old: targets for old, targets in resolved.targets.items() if targets}
     ruled = {*resolved.targets, *resolved.lost, *resolved.undecided}
     new_names = {label.label_id: label.name for label in labels}
-    kept = {
+    kept_labels = {
         label.label_id: label for label in current if label.label_id in new_names.keys() - ruled
     }
-    renamed = [label for label in kept.values() if label.name != new_names[label.label_id]]
+    renamed = [label for label in kept_labels.values() if label.name != new_names[label.label_id]]
     if renamed:
-        first = renamed[0]
+        example = renamed[0]
         _log.warning(
             "%d labels without a rule keep their id and have another name in the file, such as %r: "
             "%r becomes %r. Where an id means something else there, give its label a rule, or a "
             "row with the status none.",
             len(renamed),
-            first.label_id,
-            first.name,
-            new_names[first.label_id],
+            example.label_id,
+            example.name,
+            new_names[example.label_id],
         )
-    return Counterparts(mapped, frozenset(kept))
+    return Counterparts(mapped, frozenset(kept_labels))
 
 
 class Mover:

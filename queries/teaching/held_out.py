@@ -105,16 +105,16 @@ def held_out(
     """
     scores, right = cross_validated(predictor, items)
     exact = exact_errors(scores)
-    before, after = _log_losses(scores_before, right_before), _log_losses(scores, right)
+    losses_before, losses_after = _log_losses(scores_before, right_before), _log_losses(scores, right)
     return HeldOut(
         mean_score=float(scores.mean()),
         accuracy=float(right.mean()),
         error=float(expected_calibration_error(scores, right)),
         exact_error=float(exact.mean()),
         exact_error_high=float(np.quantile(exact, _CHANCE)),
-        log_loss=float(after.mean()),
-        log_loss_before=float(before.mean()),
-        log_loss_deviation=float((after - before).std() / np.sqrt(len(items))),
+        log_loss=float(losses_after.mean()),
+        log_loss_before=float(losses_before.mean()),
+        log_loss_deviation=float((losses_after - losses_before).std() / np.sqrt(len(items))),
         off=furthest_off(scores, right, _slices(predictor, items, scores)),
     )
 
@@ -126,8 +126,8 @@ def cross_validated(predictor: Predictor, items: LabelledItems) -> tuple[DoubleA
     )
     scores, right = np.empty(len(items)), np.empty(len(items), dtype=bool)
     for fold in np.unique(folds):
-        rest, rows = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        fitted = with_temperatures(predictor, items.take(rest.tolist()))
+        training_rows, rows = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        fitted = with_temperatures(predictor, items.take(training_rows.tolist()))
         scores[rows], right[rows] = scores_and_hits(fitted, items.take(rows.tolist()))
     return scores, right
 

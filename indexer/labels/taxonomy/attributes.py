@@ -119,8 +119,8 @@ def branches(
     below = children(labels)
     whole: dict[str, bool] = {}
     for label in sorted(labels, key=lambda label: -label.depth):
-        parts = (whole[child] for child in below[label.label_id])
-        whole[label.label_id] = has[label.label_id] and all(parts)
+        children_whole = (whole[child] for child in below[label.label_id])
+        whole[label.label_id] = has[label.label_id] and all(children_whole)
     return [
         label.label_id
         for label in labels
