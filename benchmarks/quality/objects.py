@@ -64,7 +64,7 @@ def count(scenes: Sequence[Scene], encoder: SentenceTransformerEncoder) -> Count
     """Look for the things of some scenes by the labels of all product types."""
     with tempfile.TemporaryDirectory() as made:
         write_labels(Path(made))
-        labels = embedded_labels(encoder, taxonomy.read_labels(f"{made}/{TAXONOMY}"))
+        labels = embedded_labels(encoder, taxonomy.read_label_file(f"{made}/{TAXONOMY}").labels)
     names = [label.name for label in labels.labels]
     finder = GridFinder(encoder, labels.vectors)
     objects = regions = found = named = by_mean = by_best = 0

@@ -213,7 +213,7 @@ def shop(encoder: SentenceTransformerEncoder, model: str) -> LabelledSet:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         draw(folder)
-        named = taxonomy.read_labels(str(folder / "taxonomy.yaml"))
+        named = taxonomy.read_label_file(str(folder / "taxonomy.yaml")).labels
         labels = embedded_labels(encoder, named)
         rows = read_table(folder / "products.csv")
         kept, items = embedded_files(encoder, [folder / row["image"] for row in rows])

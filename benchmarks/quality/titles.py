@@ -74,7 +74,7 @@ def _shop(sources: Sources) -> dict[str, dict[str, list[float]]]:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         draw(folder)
-        named = taxonomy.read_labels(str(folder / "taxonomy.yaml"))
+        named = taxonomy.read_label_file(str(folder / "taxonomy.yaml")).labels
         for name, encoder in (("pocket", sources.pocket), ("lit", sources.lit)):
             found[f"sample shop, 82 labels ({name})"] = _of_table(encoder, folder, named)
     return found

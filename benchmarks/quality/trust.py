@@ -121,7 +121,7 @@ def titled_sets(sources: Sources) -> Iterator[TitledSet]:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         draw(folder)
-        named = taxonomy.read_labels(str(folder / "taxonomy.yaml"))
+        named = taxonomy.read_label_file(str(folder / "taxonomy.yaml")).labels
         for model, encoder in (("pocket", sources.pocket), ("lit", sources.lit)):
             yield from _of_table(f"sample shop ({model})", encoder, folder, [named])
     lvis = read_table(sources.data / "lvis" / "labels.csv")

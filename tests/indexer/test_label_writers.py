@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from indexer.core.errors import TaxonomyError
 from indexer.core.records import Label
-from indexer.labels.taxonomy import read_label_file, read_labels, read_templates
+from indexer.labels.taxonomy import read_label_file, read_templates
 
 RANKS = ["kingdom", "phylum", "class", "order", "family", "genus", "specific_epithet"]
 WORM = dict(
@@ -504,7 +504,7 @@ def test_handed_files_are_read(shared_cases: Path) -> None:
         "longd.csv": 2,
         "syn.csv": 3,
     }
-    found = {name: read_labels(str(folder / name)) for name in expected}
+    found = {name: read_label_file(str(folder / name)).labels for name in expected}
     assert {name: len(labels) for name, labels in found.items()} == expected
     for name in ("parent_id.csv", "parent_float.csv", "woo_categories.csv", "shopify_aa.yml"):
         assert len(found[name][1].path) == 2, name

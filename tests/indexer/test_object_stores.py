@@ -31,7 +31,7 @@ from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.items import export
 from indexer.jobs.rebuild import compare
 from indexer.jobs.retry import retry
-from indexer.labels.taxonomy import read_labels
+from indexer.labels.taxonomy import read_label_file
 from indexer.sources import open_sources
 from indexer.sources.fetch import Fetcher
 
@@ -127,7 +127,7 @@ def test_without_credentials_it_says_how_to_give_them(
     with pytest.raises(SourceError, match=remedy):
         ingest(options, ["s3://shop/pictures/*.jpg"], IngestOptions())
     with pytest.raises(UsageError, match=remedy):
-        read_labels("s3://shop/labels.csv")
+        read_label_file("s3://shop/labels.csv")
     with Fetcher() as fetcher, pytest.raises(ItemError, match=remedy) as raised:
         fetcher.read("s3://shop/pictures/a/0.jpg")
     assert raised.value.reason is Reason.UNREADABLE

@@ -12,7 +12,7 @@ import pytest
 
 from indexer.core.errors import TaxonomyError
 from indexer.core.records import Label
-from indexer.labels.taxonomy import read_labels
+from indexer.labels.taxonomy import read_label_file
 
 TREE = [("Clothing", ""), ("Clothing > Shirt", "Clothing"), ("Clothing > Dress", "Clothing")]
 
@@ -36,7 +36,7 @@ def read(tmp_path: Path) -> Read:
     ) -> list[Label]:
         path = tmp_path / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return read_labels(str(path), create_parents=create_parents)
+        return read_label_file(str(path), create_parents=create_parents).labels
 
     return write_and_read
 
@@ -230,14 +230,14 @@ def test_known_labels_can_be_parents(tmp_path: Path) -> None:
     path = tmp_path / "more.csv"
     path.write_text("name,parent\nTee,Shirt\n")
     known = [Label(label_id="s", name="Shirt", path=("Top", "Shirt"), parent_id="t")]
-    assert read_labels(str(path), existing=known)[0].path == ("Top", "Shirt", "Tee")
+    assert read_label_file(str(path), existing=known).labels[0].path == ("Top", "Shirt", "Tee")
 
 
 def test_fsspec_address() -> None:
     """Any address that fsspec opens; the memory file system stands for s3."""
     with fsspec.open("memory://labels/l.csv", "w") as file:
         file.write("name\nShirt\n")
-    assert ids(read_labels("memory://labels/l.csv")) == ["Shirt"]
+    assert ids(read_label_file("memory://labels/l.csv").labels) == ["Shirt"]
 
 
 @pytest.mark.parametrize(
@@ -302,11 +302,11 @@ def test_bad_file(read: Read, name: str, content: str | bytes, message: str) -> 
 def test_file_that_is_not_there(path: str) -> None:
     """On disk, at an address, and at an address of an unknown kind."""
     with pytest.raises(TaxonomyError, match=f"{path}: the label file can't be read"):
-        read_labels(path)
+        read_label_file(path)
 
 
 def test_address_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """As s3:// is without s3fs."""
     monkeypatch.setattr(fsspec, "open", Mock(side_effect=ImportError("Install s3fs")))
     with pytest.raises(TaxonomyError, match="Install s3fs"):
-        read_labels("s3://bucket/l.csv")
+        read_label_file("s3://bucket/l.csv")

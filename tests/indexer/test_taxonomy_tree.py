@@ -21,7 +21,7 @@ from indexer.labels.taxonomy import (
     descendants,
     leaves,
     merge,
-    read_labels,
+    read_label_file,
     resolve,
 )
 from indexer.labels.taxonomy.assembly import MAX_LEVELS, assemble
@@ -234,7 +234,7 @@ def test_resolve_an_ambiguous_name() -> None:
 )
 def test_real_file(file: str, count: int, leaf_count: int, roots: int, levels: int) -> None:
     """Published taxonomies load and pass the check."""
-    labels = read_labels(_shared(file))
+    labels = read_label_file(_shared(file)).labels
     check(labels)
     assert len(labels) == count
     assert len(leaves(labels)) == leaf_count
@@ -246,12 +246,12 @@ def test_real_names_keep_their_order() -> None:
     """Row n of the file is label n: label vectors lie beside it in the same order."""
     path = _shared("text/banking77_categories.json")
     names = json.loads(Path(path).read_text(encoding="utf-8"))
-    assert [each.name for each in read_labels(path)] == names
+    assert [each.name for each in read_label_file(path).labels] == names
 
 
 def test_real_groups_are_the_coarse_classes() -> None:
     """Groceries: 81 rows in file order, then the 17 groups that are no row."""
-    labels = read_labels(_shared("grocery/labels.csv"))
+    labels = read_label_file(_shared("grocery/labels.csv")).labels
     assert labels[80].label_id == "Zucchini"
     assert labels[80].parent_id == ""
     assert labels[81] == label("Apple", "Apple")

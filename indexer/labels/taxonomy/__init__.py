@@ -14,7 +14,6 @@ from indexer.labels.taxonomy.files import (
     LabelFile,
     label_file_of_table,
     read_label_file,
-    read_labels,
     read_templates,
 )
 from indexer.labels.taxonomy.tree import ancestors, children, descendants, leaves, resolve
@@ -29,7 +28,6 @@ __all__ = [
     "leaves",
     "merge",
     "read_label_file",
-    "read_labels",
     "read_templates",
     "resolve",
 ]

@@ -56,13 +56,6 @@ class LabelFile:
     made: frozenset[str]
 
 
-def read_labels(
-    path: str, *, existing: Sequence[Label] = (), create_parents: bool | None = None
-) -> list[Label]:
-    """The labels of ``read_label_file``."""
-    return read_label_file(path, existing=existing, create_parents=create_parents).labels
-
-
 def read_label_file(
     path: str,
     *,
