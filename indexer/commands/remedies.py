@@ -17,6 +17,7 @@ CARRIED = ("--config", "--catalog", "--data-dir", "--db")
 not of the user's choice in each remedy, so messages say it themselves."""
 
 _COMMAND = re.compile(r"\bzeroshelf((?: [a-z][a-z-]*)+)")
+# Where a command ends in a message: options behind it are not its own.
 _END = re.compile(r"\bzeroshelf\b|[;\n`]|\. |, or ")
 
 _running: Any = None

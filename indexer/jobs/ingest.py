@@ -164,8 +164,7 @@ def ingest_items(
 
 def _tidy_dead_letters(catalog: OpenCatalog, names: Sequence[str]) -> None:
     """Forget the rows that could not be parsed: those that still can't were written again."""
-    places = [address for name in names for address in addresses.expand(name)]
-    catalog.dead_letters.forget_unread_rows(list(map(addresses.absolute, places)))
+    catalog.dead_letters.forget_unread_rows(list(map(addresses.absolute, names)))
     catalog.dead_letters.forget_earlier(catalog.ledger.seen)
     catalog.dead_letters.tidy()
 

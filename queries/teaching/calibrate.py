@@ -129,6 +129,7 @@ def calibrate(
     items = _sample(with_leaves(labelled, labels))
     folder = LabelledFolder(catalog.folder.labels)
     head = head_of(catalog, labels, current(catalog))
+    # By the scorer as it is before: what it has learnt from says nothing of other items.
     untaught = calibration_items(
         fit_scorer(catalog, head, save=True), with_active_labels(folder.items("taught"), labels), items
     )

@@ -107,6 +107,7 @@ def teach(
     predictor = fit_predictor(
         catalog, head_of(catalog, labels, current(catalog)), Settings(), save=True
     )
+    # What cross-validation has chosen lies only in the file of the fits.
     choice = StrengthChoice(**folder.fits()["few_shot"]["choice"])
     return TeachReport(
         examples=len(examples),

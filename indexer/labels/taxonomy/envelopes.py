@@ -11,6 +11,7 @@ from indexer.labels.taxonomy.fields import ROLES, plain_key
 
 logger = logging.getLogger(__name__)
 
+# The first that a file has is taken: beside its labels it may have other lists.
 _ENVELOPES = (
     *("categories", "verticals", "schema", "taxonomy", "nodes", "concepts", "terms", "taxa"),
     *("labels", "classes", "classnames", "labelnames", "data", "results", "items", "tree"),

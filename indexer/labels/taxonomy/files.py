@@ -134,6 +134,7 @@ def _rows(path: str, suffix: str, dataset: str) -> list[Row]:
     if suffix == ".xml":
         return read_xml(content, path)
     text = _text(content, path)
+    # JSON-LD has it at its beginning, and a taxonomy may have many megabytes.
     if suffix == ".json" and '"@context"' in text[:100_000]:
         return read_skos(content, path, "json-ld")
     if reader := _NESTED.get(suffix):

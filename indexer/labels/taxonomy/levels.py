@@ -54,6 +54,7 @@ def levels_of(columns: Sequence[str], sample: Mapping[str, Any]) -> tuple[Level,
         if not isinstance(sample.get(column), list | dict)
     }
     ranks = _ladder(_RANKS, by_key)
+    # Fewer may be no ranks: tables of a shop have columns "class" and "order", too.
     if len(ranks) >= 3 or {"family", "genus"} <= by_key.keys():
         return ranks
     ladders = [_ladder(names, by_key) for names in _LADDERS if _has_top_level(names, by_key)]

@@ -161,6 +161,7 @@ def _by_path(rows: list[Row], paths: list[str], *, named: bool, has_ids: bool) -
             replace(row, name=names[-1] if names else "", label_id=row.label_id if has_ids else "")
             for row, names in zip(rows, split, strict=True)
         ]
+    # A path ends in the label itself, or in its parent: what most rows do says which.
     ends = [bool(names) and names[-1] == row.name for row, names in zip(rows, split, strict=True)]
     whole_paths = sum(ends) * 2 > len(ends)
     full = [

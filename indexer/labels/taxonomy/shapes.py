@@ -66,6 +66,7 @@ def recognise(value: Any, place: str, dataset: str = "") -> list[Row] | LabelPar
         raise TaxonomyError(
             f"{place}: there is no data set {dataset!r}, there are: {column_list(value)}."
         )
+    # The most specific first: what _flat and label_part take is often another program's file.
     recognised = (
         _class_index(value, place)
         or _model_config(value, place)
@@ -172,6 +173,7 @@ def _class_label(value: Mapping[Any, Any], place: str) -> list[Row] | None:
             else:
                 for key, below in value.items():
                     collect(below, str(key))
+        # A longer list holds data, and no features.
         elif isinstance(value, list) and len(value) < 1000:
             for below in value:
                 collect(below, feature)
