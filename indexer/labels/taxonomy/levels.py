@@ -122,7 +122,7 @@ def rows_by_level(
         place, also_read={epithets[key] for key in (*_EPITHETS, "taxonrank") if key in epithets}
     )
     nodes: dict[tuple[str, ...], Row] = {}
-    record_rows: dict[tuple[str, ...], Row] = {}
+    of_records: set[tuple[str, ...]] = set()
     repeated = inherited = 0
     above_cells: list[tuple[str, str]] = []
     fills_down = plain_key(levels[0].title) not in _RANKS
@@ -137,14 +137,13 @@ def rows_by_level(
         codes = tuple(code for name, code in cells if name)
         names, codes, row = _record_label(fields, levels, roles, names, codes, epithets, where)
         for length in range(1, len(names)):
-            above = names[:length]
-            nodes.setdefault(above, _node(above, codes, nodes, record_rows, where, made=True))
-        if names in record_rows:
+            if (above := names[:length]) not in nodes:
+                nodes[above] = replace(_node(above, codes, where), made=True)
+        if names in of_records:
             repeated += 1
         elif names:
-            record_rows[names] = nodes[names] = _merged(
-                _node(names, codes, nodes, record_rows, where), row, names
-            )
+            nodes[names] = _merged(_node(names, codes, where), row, names)
+            of_records.add(names)
     if inherited:
         logger.warning(
             "%s: %d rows leave upper levels empty: they are taken from the row above.",
@@ -206,22 +205,9 @@ def _is_last(name: str, names: Sequence[str], rank: str, levels: Sequence[Level]
     return rank in ranks and name.startswith(last + " ") and ranks.index(rank) == len(names) - 1
 
 
-def _node(
-    names: tuple[str, ...],
-    codes: tuple[str, ...],
-    nodes: Mapping[tuple[str, ...], Row],
-    record_rows: Mapping[tuple[str, ...], Row],
-    place: str,
-    *,
-    made: bool = False,
-) -> Row:
-    code = codes[len(names) - 1] if len(codes) >= len(names) else ""
-    return Row(
-        name=names[-1],
-        label_id=code or PATH_SEPARATOR.join(names),
-        place=place,
-        made=made and names not in record_rows and names not in nodes,
-    )
+def _node(names: tuple[str, ...], codes: tuple[str, ...], place: str) -> Row:
+    label_id = codes[len(names) - 1] or PATH_SEPARATOR.join(names)
+    return Row(name=names[-1], label_id=label_id, place=place)
 
 
 def _merged(node: Row, record_row: Row, names: tuple[str, ...]) -> Row:
@@ -232,7 +218,6 @@ def _merged(node: Row, record_row: Row, names: tuple[str, ...]) -> Row:
         description=record_row.description,
         synonyms=tuple(synonym for synonym in record_row.synonyms if synonym != node.name),
         place=record_row.place,
-        made=False,
     )
 
 
