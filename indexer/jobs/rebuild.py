@@ -16,6 +16,7 @@ from indexer.catalog.archive import Removal
 from indexer.catalog.folder import catalog_names
 from indexer.catalog.ledger import Size
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
+from indexer.core.chunks import in_chunks
 from indexer.core.errors import StoreError, StoreLockedError, StoreUnavailableError
 from indexer.core.layout import AS_IT_IS, Layout, VectorType
 from indexer.core.protocols import Decision
@@ -232,17 +233,13 @@ def _batches(catalog: OpenCatalog) -> Iterator[list[tuple[EmbeddedItem, Decision
     decisions = catalog.decisions
     for shard in catalog.archive.shards():
         live = set(catalog.ledger.live_rows(shard).tolist())
-        rows = catalog.archive.rows(shard)
-        decided = decisions.read(shard) or repeat(None)
-        batch: list[tuple[EmbeddedItem, Decision | None]] = []
-        for place, (row, decision) in enumerate(zip(rows, decided, strict=False)):
-            if place in live and not isinstance(row, Removal):
-                batch.append((row, decision))
-            if len(batch) == _FETCHED_AT_ONCE:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+        rows, decided = catalog.archive.rows(shard), decisions.read(shard) or repeat(None)
+        current = (
+            (row, decision)
+            for place, (row, decision) in enumerate(zip(rows, decided, strict=False))
+            if place in live and not isinstance(row, Removal)
+        )
+        yield from in_chunks(current, _FETCHED_AT_ONCE)
 
 
 def _same(row: EmbeddedItem, decision: Decision | None, stored: dict[str, object]) -> bool:

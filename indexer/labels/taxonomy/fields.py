@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -144,10 +145,8 @@ def text_of(value: object, column: str, place: str) -> str:
 def synonyms_of(value: object, place: str) -> tuple[str, ...]:
     """Synonyms of a list, or of a text: a JSON list, or names separated by ``|`` or ``;``."""
     if isinstance(value, str) and value.strip().startswith("["):
-        try:
+        with contextlib.suppress(ValueError):
             value = json.loads(value)
-        except ValueError:
-            value = str(value)
     if isinstance(value, list):
         synonyms = [text_of(entry, "synonyms", place) for entry in value]
     else:

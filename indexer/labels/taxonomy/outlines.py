@@ -43,7 +43,7 @@ from indexer.labels.taxonomy.nested import (
 )
 from indexer.labels.taxonomy.records import Record, holds_labels, row_of, rows_of
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR, Row
-from indexer.labels.taxonomy.shapes import recognise, refuse_lone, refuse_settings
+from indexer.labels.taxonomy.shapes import recognise, refuse_settings
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def _rows(value: Any, place: str, dataset: str) -> list[Row]:
     if recognised is None and len(rows) == 1 and isinstance(top, dict) and is_node(top):
         known_keys = {name for names in ROLES.values() for name in names} | CHILDREN
         if any(plain_key(key) not in known_keys for key in top):
-            refuse_lone(top, place)
+            refuse_settings(top, place)
     return rows
 
 

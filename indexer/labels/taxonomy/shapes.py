@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from indexer.core.errors import TaxonomyError
 from indexer.labels.taxonomy.envelopes import LabelPart, are_texts, is_node, label_part
@@ -90,15 +90,6 @@ def refuse_settings(value: Mapping[Any, Any], place: str) -> None:
     """
     if any(isinstance(below, str | int | float) for below in value.values()):
         raise TaxonomyError(f"{place}: {_UNKNOWN} {column_list(value)}. {_WRITE}")
-
-
-def refuse_lone(fields: Mapping[Any, Any], place: str) -> NoReturn:
-    """Refuse a mapping with a name and other fields but no labels, such as of a package.
-
-    Raises:
-        TaxonomyError: always.
-    """
-    raise TaxonomyError(f"{place}: {_UNKNOWN} {column_list(fields)}. {_WRITE}")
 
 
 def _listed(value: list[Any], place: str) -> list[Row] | LabelPart | None:
