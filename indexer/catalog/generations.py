@@ -7,12 +7,11 @@ so a reader sees all of the old generation or all of the new one.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from indexer.core.hashing import checksum
 from indexer.core.records import Fingerprint
 
 SCHEMA_VERSION = 2
@@ -79,11 +78,7 @@ def to_json(generations: Generations, serial: int = 0) -> dict[str, Any]:
         serial: one more than the previous description's.
     """
     values = _values(generations) | {"serial": serial}
-    return values | {"checksum": _checksum(values)}
-
-
-def _checksum(values: Mapping[str, Any]) -> str:
-    return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
+    return values | {"checksum": checksum(values)}
 
 
 def _values(generations: Generations) -> dict[str, Any]:
@@ -110,7 +105,7 @@ def from_json(stored: Mapping[str, Any]) -> Generations | None:
     if stored["schema"] not in {1, SCHEMA_VERSION}:
         return None
     values = {name: value for name, value in stored.items() if name != "checksum"}
-    if stored.get("checksum", _checksum(values)) != _checksum(values):
+    if stored.get("checksum", checksum(values)) != checksum(values):
         raise ValueError("its checksum is another")
     if stored["schema"] == 1:
         return Generations(fingerprints={FIRST: _fingerprint(stored["fingerprint"])})

@@ -42,6 +42,11 @@ def sha256(content: bytes | bytearray) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def checksum(values: object) -> str:
+    """Hash of JSON values, as hex, by which a damaged file is told."""
+    return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
 def file_sha256(file: Path) -> str:
     """Hex digest of a file's content."""
     with file.open("rb") as stream:

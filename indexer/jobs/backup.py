@@ -28,7 +28,7 @@ from typing import Any
 
 from indexer.catalog.ledger import Size
 from indexer.catalog.options import CatalogOptions
-from indexer.core.durable import written_aside
+from indexer.core.durable import write_text_durably
 from indexer.core.errors import CatalogError, UsageError
 from indexer.core.hashing import file_sha256
 from indexer.core.object_stores import StoredFolder
@@ -83,14 +83,13 @@ def backup(options: CatalogOptions, to: str, watch: Watch = Watch()) -> BackupRe
             f"{to} lies in the folder of catalog {folder.name!r}: a backup is lost with it, and "
             "each would copy the one before. Name another folder."
         )
-    target, contents = StoredFolder(to), StoredFolder(f"{to.rstrip('/')}/{CONTENTS}")
+    target, contents = StoredFolder(to), _contents_at(to)
     with folder.locked(), tempfile.TemporaryDirectory() as scratch:
         identity = folder.root / _IDENTITY
         if RECORD in target.names():
             _require_same(_record(target), folder.name, identity, to)
         if not identity.exists():
-            with written_aside(identity) as aside:
-                aside.write_text(uuid.uuid4().hex, encoding="utf-8")
+            write_text_durably(identity, uuid.uuid4().hex)
         files = list(_files(folder.root))
         watch.begin("Copying", len(files))
         present, record, copied = contents.sizes(), {}, 0
@@ -218,7 +217,7 @@ def check_backup(source: str, watch: Watch = Watch()) -> BackupCheck:
         CatalogError: the list of its files is damaged.
     """
     record = _record_at(source)
-    contents = StoredFolder(f"{source.rstrip('/')}/{CONTENTS}")
+    contents = _contents_at(source)
     sizes, files = contents.sizes(), record["files"]
     needed = dict.fromkeys(files.values())
     present = [digest for digest in needed if digest in sizes]
@@ -247,7 +246,7 @@ def _copy_back(source: str, files: dict[str, str], to: Path, watch: Watch) -> No
     Raises:
         CatalogError: a content is missing or damaged.
     """
-    contents = StoredFolder(f"{source.rstrip('/')}/{CONTENTS}")
+    contents = _contents_at(source)
     present = contents.names()
     for path in sorted(to.rglob("*")):  # of a restore that was killed, maybe of another backup
         if path.is_file() and path.relative_to(to).as_posix() not in files:
@@ -293,6 +292,11 @@ def _still(file: Path, scratch: Path) -> Path:
     with closing(sqlite3.connect(file)) as original, closing(sqlite3.connect(copy)) as target:
         original.backup(target)
     return copy
+
+
+def _contents_at(address: str) -> StoredFolder:
+    """The folder of a backup's contents."""
+    return StoredFolder(f"{address.rstrip('/')}/{CONTENTS}")
 
 
 def _record_at(source: str) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 
-from indexer.core.durable import written_aside
+from indexer.core.durable import write_text_durably, written_aside
 from indexer.core.errors import CatalogError
+from indexer.core.hashing import checksum
 from indexer.core.records import FloatArray
 
 
@@ -141,16 +142,15 @@ class LabelledFolder:
         try:
             stored = json.loads((self.folder / "fits.json").read_text(encoding="utf-8"))
             fits: dict[str, Any] = stored["fits"]
-            whole = stored["checksum"] == _checksum(fits)
+            whole = stored["checksum"] == checksum(fits)
         except (OSError, ValueError, KeyError, TypeError):
             return {}
         return fits if whole else {}
 
     def save_fits(self, fits: dict[str, Any]) -> None:
         """Keep what was fitted."""
-        text = json.dumps({"fits": fits, "checksum": _checksum(json.loads(json.dumps(fits)))})
-        with written_aside(self.folder / "fits.json") as aside:
-            aside.write_text(f"{text}\n", encoding="utf-8")
+        text = json.dumps({"fits": fits, "checksum": checksum(json.loads(json.dumps(fits)))})
+        write_text_durably(self.folder / "fits.json", f"{text}\n")
 
     def _load(self, name: str, kind: type[Stored]) -> Stored | None:
         path = self.folder / f"{name}.npz"
@@ -206,10 +206,6 @@ def _bytes(texts: tuple[str, ...]) -> Any:
 
 def _texts(array: Any) -> tuple[str, ...]:
     return tuple(json.loads(array.tobytes()))
-
-
-def _checksum(values: Any) -> str:
-    return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def _hash(content: LabelledItems | Background) -> str:
