@@ -177,7 +177,11 @@ def summary(folder: Path, database: str = "") -> str:
             if one is not None and row in catalog.ledger.live_rows(shard)
         }
         known = LabelledFolder(catalog.folder.labels)
-        taught, calibrating, words = known.items("taught"), known.items("calibrating"), known.background()
+        taught, calibrating, words = (
+            known.items("taught"),
+            known.items("calibrating"),
+            known.background(),
+        )
         return json.dumps(
             {
                 "items": ids,

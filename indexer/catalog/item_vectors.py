@@ -29,7 +29,9 @@ def mean_vectors(views: FloatArray, starts: IndexArray) -> FloatArray:
     single = np.diff(np.append(starts, len(views))) == 1
     # Views that cancel each other out have no mean: the first one stands for them.
     takes_first = single[:, np.newaxis] | (lengths < _TINY)
-    return np.where(takes_first, views[starts], sums / np.maximum(lengths, _TINY)).astype(np.float32)
+    return np.where(takes_first, views[starts], sums / np.maximum(lengths, _TINY)).astype(
+        np.float32
+    )
 
 
 @dataclass(frozen=True, slots=True)

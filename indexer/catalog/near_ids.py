@@ -55,7 +55,11 @@ def near_ids(ledger: Ledger, item_id: str, *, partition: str | None = None) -> l
     close = difflib.get_close_matches(item_id.casefold(), by_letters, n=_SHOWN)
     near = [by_letters[letters] for letters in close]
     # One letter of a short id, or half of an id that was cut, is more than difflib lets pass.
-    near += [candidate for candidate in items if candidate in spelt_alike or candidate.startswith(item_id)]
+    near += [
+        candidate
+        for candidate in items
+        if candidate in spelt_alike or candidate.startswith(item_id)
+    ]
     return list(dict.fromkeys(near))[:_SHOWN]
 
 

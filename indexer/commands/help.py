@@ -72,7 +72,11 @@ def _group_lines(group: TyperGroup, ctx: Any) -> Iterator[str]:
         yield from _heading(panel)
         for name, text in rows:
             yield from _row(name, text, width, left)
-    options = [parameter for parameter in group.params if isinstance(parameter, TyperOption) and not parameter.hidden]
+    options = [
+        parameter
+        for parameter in group.params
+        if isinstance(parameter, TyperOption) and not parameter.hidden
+    ]
     if options:
         yield from _heading("Options")
         for option in options:

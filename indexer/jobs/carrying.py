@@ -30,8 +30,8 @@ from indexer.jobs.labels import replace_labels
 from indexer.jobs.removal import archive_removals
 from indexer.labels.examples import ITEM_KINDS, Background, LabelledFolder, LabelledItems
 from indexer.labels.gates import GateFile
-from indexer.labels.set_settings import is_by_pixels, set_by_pixels
 from indexer.labels.migration_plan import MigrationPlan
+from indexer.labels.set_settings import is_by_pixels, set_by_pixels
 from indexer.labels.sets import embed
 
 _ITEMS_AT_ONCE = 500

@@ -48,7 +48,9 @@ def warn_of_emptied(previous: Sequence[Label], labels: Sequence[Label]) -> tuple
                 lost.setdefault(name, []).append(label.label_id)
     if not lost:
         return ()
-    counts = ", ".join(f"{len(ids):,} their {name.removesuffix('_id')}" for name, ids in lost.items())
+    counts = ", ".join(
+        f"{len(ids):,} their {name.removesuffix('_id')}" for name, ids in lost.items()
+    )
     note = (
         f"labels that the file has without what they had lose it: {counts}, such as "
         f"{_ids(next(iter(lost.values())))}. A row replaces a label as a whole: zeroshelf labels "

@@ -130,9 +130,7 @@ def _carry_decisions(
     carry_decisions(catalog.archive, sets, shard, described, previous)
 
 
-def _store_shard(
-    on_shard: Callable[[int], object], writer: StoreWriter | None, shard: int
-) -> None:
+def _store_shard(on_shard: Callable[[int], object], writer: StoreWriter | None, shard: int) -> None:
     # First: a change of the model copies decisions here, and they are stored with the rows.
     on_shard(shard)
     if writer is not None:

@@ -235,8 +235,6 @@ def cache(
     examples: npt.NDArray[np.floating],
     truth: IndexArray,
     count: int,
-    *,
-    sharpness: float = CACHE_SHARPNESS,
 ) -> DoubleArray:
     """A label's score as the nearness of its examples, summed.
 
@@ -255,7 +253,7 @@ def cache(
     order = np.argsort(truth, kind="stable")
     present, starts = np.unique(truth[order], return_index=True)
     label_scores = np.zeros((len(queries), count))
-    near = nearness(queries, examples[order], sharpness=sharpness)
+    near = nearness(queries, examples[order])
     label_scores[:, present] = np.add.reduceat(near, starts, axis=1)
     return label_scores
 
@@ -263,12 +261,10 @@ def cache(
 def nearness(
     queries: npt.NDArray[np.floating],
     examples: npt.NDArray[np.floating],
-    *,
-    sharpness: float = CACHE_SHARPNESS,
 ) -> DoubleArray:
     """float64 (n, e): ``exp(-beta * (1 - cosine))`` of queries (n, d) and examples (e, d)."""
     cosines = normalise(queries) @ normalise(examples).T
-    return np.asarray(np.exp(-sharpness * (1.0 - cosines.astype(np.float64))))
+    return np.asarray(np.exp(-CACHE_SHARPNESS * (1.0 - cosines.astype(np.float64))))
 
 
 def frequencies_of(scores: DoubleArray, temperature: float) -> DoubleArray:

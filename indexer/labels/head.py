@@ -155,9 +155,7 @@ def adapted(labels: LabelSet, adaptation: Adaptation) -> Head:
     )
 
 
-def adapted_or_plain(
-    labels: LabelSet, adaptation: Adaptation | None, logit_scale: float
-) -> Head:
+def adapted_or_plain(labels: LabelSet, adaptation: Adaptation | None, logit_scale: float) -> Head:
     """Labels fitted to a catalog, or as the model has them where there is no adaptation."""
     return plain(labels, logit_scale) if adaptation is None else adapted(labels, adaptation)
 

@@ -158,7 +158,9 @@ def _resolved(mapping: MappingFile, ours: _Index, theirs: _Index) -> ResolvedMap
         for reference, target_id in zip(rule.targets, target_ids, strict=True):
             if target_id is None:
                 unknown_targets[reference.label_id or reference.path] = None
-        existing = tuple(dict.fromkeys(target_id for target_id in target_ids if target_id is not None))
+        existing = tuple(
+            dict.fromkeys(target_id for target_id in target_ids if target_id is not None)
+        )
         if rule.targets and not existing:
             lost.append(label_id)
             continue

@@ -113,13 +113,13 @@ def _to_catalog(frequencies: DoubleArray, truth: IndexArray) -> DoubleArray:
     return np.asarray(((expected + PRIOR_EXAMPLES) / (numbers + PRIOR_EXAMPLES))[truth])
 
 
-def folds_of(truth: IndexArray, *, seed: int, folds: int = FOLDS) -> IndexArray:
+def folds_of(truth: IndexArray, *, seed: int) -> IndexArray:
     """int64 (e,): a fold for each example, each label spread over the folds evenly."""
     generator = np.random.default_rng(seed)
     fold = np.zeros(len(truth), dtype=np.int64)
     for label in np.unique(truth):
         places = generator.permutation(np.flatnonzero(truth == label))
-        fold[places] = (np.arange(len(places)) + generator.integers(folds)) % folds
+        fold[places] = (np.arange(len(places)) + generator.integers(FOLDS)) % FOLDS
     return fold
 
 

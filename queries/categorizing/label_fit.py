@@ -11,8 +11,8 @@ from indexer.core.label_sets import CATEGORY
 from indexer.jobs.adapt import FitReason, Start, current, fit_to, reason_to_fit
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.gates import Gate as Branches
-from indexer.labels.set_settings import is_by_pixels
 from indexer.labels.prompts import Pooling
+from indexer.labels.set_settings import is_by_pixels
 from indexer.labels.sets import LabelSet
 from queries.classify import active_labels, head_of
 from queries.deciding.gates import Gate

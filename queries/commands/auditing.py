@@ -116,7 +116,9 @@ def audit(
         if page is not None:
             shown = surest.slice(0, page_items).to_pylist()
             arguments = f"{table.name} --truth {truth}" if table else f"--truth {truth}"
-            command = f"zeroshelf audit {arguments} --to {to.name} --page {page.name}{set_option(set)}"
+            command = (
+                f"zeroshelf audit {arguments} --to {to.name} --page {page.name}{set_option(set)}"
+            )
             text = _page(catalog, report, shown, truth, reading, completed(command))
             write_text_durably(page, text)
     title = f"Audit of catalog {common.catalog}"

@@ -123,7 +123,6 @@ def compare(
     second_run: Saved,
     *,
     resamples: int | None = None,
-    seed: int = 0,
     watch: Watch = Watch(),
 ) -> Comparison:
     """The differences of two evaluations, item by item.
@@ -131,7 +130,6 @@ def compare(
     Args:
         resamples: draws of the bootstrap; None is 1,000, and fewer for very many items, whose
             intervals are narrow anyway.
-        seed: of the draws.
         watch: follows the figures done.
 
     Raises:
@@ -152,7 +150,6 @@ def compare(
         (first_run.measures_of(left), second_run.measures_of(right)),
         items=len(shared_rows),
         resamples=resamples or _resamples(len(shared_rows)),
-        seed=seed,
         watch=watch,
     )
     return Comparison(
@@ -169,7 +166,6 @@ def _differences(
     *,
     items: int,
     resamples: int,
-    seed: int,
     watch: Watch,
 ) -> list[Difference]:
     """Each figure that both runs have, with the interval of its difference."""
@@ -184,7 +180,6 @@ def _differences(
             *(partial(side.figure, name) for side in measures),
             items=items,
             resamples=resamples,
-            seed=seed,
         )
         differences.append(
             Difference(

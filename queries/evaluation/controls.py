@@ -100,7 +100,6 @@ def control_descriptions(
     labels: LabelSet,
     *,
     adapt: bool = True,
-    draws: int = DRAWS,
     watch: Watch = Watch(),
 ) -> DescriptionControl:
     """Score items with descriptions, with random words in their place, and without.
@@ -109,7 +108,6 @@ def control_descriptions(
         outcomes: items of the catalog with a truth.
         labels: the active labels.
         adapt: adapt each of the label sets to the catalog's items, where they are enough.
-        draws: of random words.
         watch: follows the label sets scored.
 
     Raises:
@@ -129,7 +127,7 @@ def control_descriptions(
                 replace(label, description=same_length(label.description, word, random))
                 for label in labels.labels
             ]
-            for _ in range(draws)
+            for _ in range(DRAWS)
         ),
     ]
     watch.begin("Measuring", len(variants))
@@ -142,7 +140,7 @@ def control_descriptions(
     names_low, names_high = _interval(described_right, named_right[np.newaxis])
     return DescriptionControl(
         items=len(truth),
-        draws=draws,
+        draws=DRAWS,
         described=described,
         descriptions=float(right[0].mean()),
         random_words=float(drawn.mean()),

@@ -88,7 +88,7 @@ def texts_of(source: LabelTree, target: LabelTree) -> tuple[Texts, Texts]:
     return made[0], made[1]
 
 
-def nearest(source: Texts, target: Texts, limit: int = CANDIDATES) -> IndexArray:
+def nearest(source: Texts, target: Texts) -> IndexArray:
     """The labels of the target whose texts are nearest to those of each label of the source.
 
     Returns:
@@ -96,7 +96,7 @@ def nearest(source: Texts, target: Texts, limit: int = CANDIDATES) -> IndexArray
     """
     ours, theirs = _joined(source), _joined(target).T.tocsr()
     owners, count = target.owners, len(source.starts) - 1
-    limit = min(limit, len(target.starts) - 1)
+    limit = min(CANDIDATES, len(target.starts) - 1)
     best = np.full((count, limit), -1, dtype=np.int64)
     labels_at_once = max(1, _CELLS // max(1, theirs.shape[1]))
     for start in range(0, count, labels_at_once):

@@ -107,7 +107,11 @@ def migrate(
         if not plan:
             finished_plan = MigrationPlan(catalog.folder.labels).last()
             ids = [label.label_id for label in labels]
-            if finished_plan and finished_plan["digest"] == digest and list(catalog.label_set.places) == ids:
+            if (
+                finished_plan
+                and finished_plan["digest"] == digest
+                and list(catalog.label_set.places) == ids
+            ):
                 return replace(_report(catalog, finished_plan), is_done=True)
             _refuse_rollback(catalog)
             plan = _prepare(catalog, labels, mapping, dry_run=dry_run)

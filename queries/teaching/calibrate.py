@@ -131,7 +131,9 @@ def calibrate(
     head = head_of(catalog, labels, current(catalog))
     # By the scorer as it is before: what it has learnt from says nothing of other items.
     untaught = calibration_items(
-        fit_scorer(catalog, head, save=True), with_active_labels(folder.items("taught"), labels), items
+        fit_scorer(catalog, head, save=True),
+        with_active_labels(folder.items("taught"), labels),
+        items,
     )
     if untaught is None:
         raise UsageError(

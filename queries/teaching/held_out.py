@@ -105,7 +105,10 @@ def held_out(
     """
     scores, right = cross_validated(predictor, items)
     exact = exact_errors(scores)
-    losses_before, losses_after = _log_losses(scores_before, right_before), _log_losses(scores, right)
+    losses_before, losses_after = (
+        _log_losses(scores_before, right_before),
+        _log_losses(scores, right),
+    )
     return HeldOut(
         mean_score=float(scores.mean()),
         accuracy=float(right.mean()),

@@ -20,8 +20,8 @@ from indexer.jobs.rebuild import compare
 from indexer.jobs.reembed import reembed
 from indexer.jobs.rollback import rollback
 from indexer.labels.examples import LabelledFolder
-from indexer.labels.set_settings import is_by_pixels, set_by_pixels
 from indexer.labels.migration_plan import MigrationPlan
+from indexer.labels.set_settings import is_by_pixels, set_by_pixels
 from queries.categorizing.categorize import categorize
 from queries.review.corrections import store_verdict
 from queries.teaching.teach import teach

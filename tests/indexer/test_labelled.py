@@ -17,7 +17,11 @@ WORDS = Background(("tea pot", "größe"), np.eye(2, dtype=np.float32))
 def test_nothing_is_there_at_first(tmp_path: Path) -> None:
     """A catalog that was told nothing."""
     folder = LabelledFolder(tmp_path / "labels")
-    assert (folder.items("taught"), folder.items("calibrating"), folder.background()) == (None, None, None)
+    assert (folder.items("taught"), folder.items("calibrating"), folder.background()) == (
+        None,
+        None,
+        None,
+    )
     assert folder.fits() == {}
 
 

@@ -177,12 +177,18 @@ def test_items_that_were_learnt_from_are_left_out(
         folder = LabelledFolder(catalog.folder.labels)
         vectors = np.eye(8, dtype=np.float32)
         folder.save_items("taught", LabelledItems(("c",), ("c2",), vectors[:1]))
-        folder.save_items("calibrating", LabelledItems(("c", "d", "x"), ("c2", "1.10", "c1"), vectors[:3]))
-        request.addfinalizer(lambda: (folder.save_items("taught", None), folder.save_items("calibrating", None)))
+        folder.save_items(
+            "calibrating", LabelledItems(("c", "d", "x"), ("c2", "1.10", "c1"), vectors[:3])
+        )
+        request.addfinalizer(
+            lambda: (folder.save_items("taught", None), folder.save_items("calibrating", None))
+        )
         found = measured(catalog, table)
         both = measured(catalog, table, include_taught=True)
         (groups,) = measured(catalog, table, slices=["shop"]).slices.values()
-        folder.save_items("calibrating", LabelledItems(("a", "b", "d"), ("c1", "c1", "1.10"), vectors[:3]))
+        folder.save_items(
+            "calibrating", LabelledItems(("a", "b", "d"), ("c1", "c1", "1.10"), vectors[:3])
+        )
         with pytest.raises(UsageError, match=r"taught \(1\) or calibrated on \(3\).*--include"):
             measured(catalog, table)
         on_these = measured(catalog, table, include_taught=True)
