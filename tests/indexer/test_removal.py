@@ -144,7 +144,7 @@ def test_examples_and_dead_letters_of_an_item_go_with_it(options: CatalogOptions
         assert not {"i3", "i5"} & {one.item_id for one in near}
 
 
-STEPS = ("_forget_examples", "_forget_dead_letters", "_remove_from_previous", "_archive_removals")
+STEPS = ("_forget_examples", "_forget_dead_letters", "_remove_from_previous", "archive_removals")
 
 
 @pytest.mark.parametrize("step", [*STEPS, "_store_everywhere"])
