@@ -95,7 +95,7 @@ def start(options: CatalogOptions, *, port: int = 0) -> RunningServer:
     _started[running.pid] = process
     try:
         with Database.connect(str(database)) as answering:
-            answering.server_version()
+            answering.server_info()
     except BaseException:
         _stop(files, running)
         raise
@@ -160,7 +160,7 @@ def _status_of(options: CatalogOptions, path: Path, running: RunningServer) -> S
         return ServerStatus(
             database=path,
             server=running,
-            version=database.server_version(),
+            version=database.server_info().version,
             catalogs=tuple(
                 ServedCatalog(
                     name=name,

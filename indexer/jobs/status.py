@@ -142,7 +142,7 @@ def _database_facts(catalog: OpenCatalog) -> dict[str, Any]:
     facts: dict[str, Any] = {"database": without_credentials(catalog.options.db_uri)}
     try:
         facts["database"] = catalog.database.address
-        facts["version"] = catalog.database.server_version()
+        facts["version"] = catalog.database.server_info().version
         rows = "parts" if catalog.ledger.parts.exist else "items"
         facts[f"{rows}_in_database"] = catalog.items.count()
         facts["index"] = catalog.items.index_type() or "none"

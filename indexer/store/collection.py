@@ -17,7 +17,6 @@ from indexer.core.layout import VectorType
 from indexer.core.protocols import Hit
 from indexer.core.records import FloatArray, key_of
 from indexer.core.vectors import unit_rows
-from indexer.store.capabilities import ServerInfo, server_info
 from indexer.store.checks import Row, batches
 from indexer.store.connection import LONG_TIMEOUT_S, Connection
 from indexer.store.expressions import (
@@ -304,15 +303,9 @@ class Collection:
         if not row_valid.all():
             raise StoreError("a query vector is not finite or not of length 1; normalise it before")
 
-    def server_info(self) -> ServerInfo:
-        """The version and capabilities of the database that the collection is in."""
-        with self.connection.translate_errors("asking for the version"):
-            version = self._client.get_server_version(timeout=self.connection.timeout_s)
-        return server_info(str(version))
-
     def backend(self) -> Backend:
         """The index types of the database that the collection is in."""
-        return backend(self.server_info())
+        return backend(self.connection.server_info())
 
     def to_stored(self, vectors: FloatArray) -> npt.NDArray[np.floating]:
         """float32 (n, d) in the collection's number format."""
@@ -324,10 +317,7 @@ class Collection:
 
     def set_property(self, name: str, value: str) -> None:
         """Store a text with the collection."""
-        with self.connection.translate_errors(f"storing a property of {self.name}"):
-            self._client.alter_collection_properties(
-                self.name, {name: value}, timeout=self.connection.timeout_s
-            )
+        self.connection.set_property(self.name, name, value)
 
     def read_property(self, name: str) -> str:
         """A text that is stored with the collection; empty where there is none."""

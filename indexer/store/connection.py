@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from indexer.core.collection import collection_paused
 from indexer.core.errors import StoreError, StoreLockedError
 from indexer.core.system_errors import ADDRESS_SPACE, address_space_left
 from indexer.store.addresses import Address
-from indexer.store.capabilities import server_info
+from indexer.store.capabilities import ServerInfo, server_info
 from indexer.store.expressions import EVERYTHING, Filter
 from indexer.store.faults import silence_logs, translate_errors
 from indexer.store.running_server import find_server
@@ -67,6 +67,18 @@ class Connection:
         """``faults.translate_errors`` with this database's address."""
         return translate_errors(str(self.address), action, row_filter)
 
+    def server_info(self) -> ServerInfo:
+        """The database's version and capabilities."""
+        with self.translate_errors("asking for the version"):
+            return server_info(str(self.client.get_server_version(timeout=self.timeout_s)))
+
+    def set_property(self, collection: str, name: str, value: str) -> None:
+        """Store a text with a collection."""
+        with self.translate_errors(f"storing a property of {collection}"):
+            self.client.alter_collection_properties(
+                collection, {name: value}, timeout=self.timeout_s
+            )
+
     def close(self) -> None:
         """Close the client; for Milvus Lite also the folder, so that its lock is free."""
         self.client.close()
@@ -90,11 +102,10 @@ def connect(address: Address, *, token: str, timeout_s: float) -> Connection:
     patience_s = CONNECT_TIMEOUT_S if server is None else SERVED_TIMEOUT_S
     uri = address.uri if server is None else server.uri
     client = _client(address, uri, token=token, timeout_s=patience_s)
-    with translate_errors(str(address), "asking for the version"):
-        version = client.get_server_version(timeout=patience_s)
-    is_lite = server_info(str(version)).is_lite
+    connection = Connection(client, address, patience_s)
+    is_lite = connection.server_info().is_lite
     limit_s = max(timeout_s, LITE_TIMEOUT_S) if is_lite else timeout_s
-    return Connection(client, address, limit_s, is_lite=is_lite)
+    return replace(connection, timeout_s=limit_s, is_lite=is_lite)
 
 
 def _open_here(path: Path, address: Address, *, token: str, timeout_s: float) -> Connection:

@@ -10,7 +10,7 @@ from indexer.core.label_sets import CATEGORY
 from indexer.core.layout import AS_IT_IS, Layout, VectorType, columns_of
 from indexer.core.records import Fingerprint
 from indexer.store import addresses, schema
-from indexer.store.capabilities import Capability, ServerInfo, server_info
+from indexer.store.capabilities import Capability, ServerInfo
 from indexer.store.collection import VECTOR, Collection
 from indexer.store.connection import LONG_TIMEOUT_S, Connection, connect
 from indexer.store.indexes import FLAT
@@ -92,14 +92,9 @@ class Database:
         """Names of the catalogs that have collections here, sorted."""
         return self._collections.catalog_names()
 
-    def server_version(self) -> str:
-        """The version as the database gives it: ``milvus_lite-3.2.2``, ``v2.3.5``."""
-        with self._connection.translate_errors("asking for the version"):
-            return str(self._client.get_server_version(timeout=self._timeout_s))
-
     def server_info(self) -> ServerInfo:
         """The database's version and capabilities."""
-        return server_info(self.server_version())
+        return self._connection.server_info()
 
     def memory(self) -> Memory | None:
         """Main memory of a server's query nodes; None where it does not say."""
@@ -111,8 +106,7 @@ class Database:
         Raises:
             CatalogError: there is no such catalog.
         """
-        physical = self._collections.describe(name, schema.ITEMS, generation)["collection_name"]
-        return read_state(self._connection, physical, VECTOR)
+        return read_state(self._connection, self._physical(name, schema.ITEMS, generation), VECTOR)
 
     def has_catalog(self, name: str, generation: int | None = None) -> bool:
         """Whether the catalog exists, or the generation of it.
@@ -215,7 +209,7 @@ class Database:
             physical = schema.physical_name(name, role, generation)
             if (
                 not self._collections.exists(alias)
-                or self._collections.describe(name, role)["collection_name"] != physical
+                or self._physical(name, role) != physical
             ):
                 self._collections.point_alias(alias, physical)
 
@@ -231,11 +225,10 @@ class Database:
         self, name: str, fingerprint: Fingerprint, generation: int | None = None
     ) -> None:
         """Store another fingerprint of the same vectors with the catalog's collections."""
-        stored = schema.fingerprint_property(fingerprint)
+        stored = schema.fingerprint_text(fingerprint)
         for role in (schema.ITEMS, schema.LABELS):
-            physical = self._collections.describe(name, role, generation)["collection_name"]
-            with self._connection.translate_errors(f"storing what made the vectors of {name}"):
-                self._client.alter_collection_properties(physical, stored, timeout=self._timeout_s)
+            physical = self._physical(name, role, generation)
+            self._connection.set_property(physical, schema.FINGERPRINT_PROPERTY, stored)
 
     def collection_id(self, name: str, generation: int | None = None) -> str:
         """A random id of the items collection, given when it was created."""
@@ -286,7 +279,7 @@ class Database:
                 f"values of another type there. {rebuild} {options}"
             )
         if layout.indexed:
-            physical = self._collections.describe(name, schema.ITEMS, generation)["collection_name"]
+            physical = self._physical(name, schema.ITEMS, generation)
             columns = layout.over(stored_layout).indexed
             index_metadata(self._connection, physical, columns, self.server_info())
 
@@ -318,31 +311,25 @@ class Database:
         self, name: str, generation: int | None = None, *, set_name: str = CATEGORY
     ) -> str:
         """The version of a label set, as last set; empty if never."""
-        stored = self._collections.describe(name, schema.LABELS, generation)["properties"]
-        return str(stored.get(schema.label_version_property(set_name), ""))
+        return self._label_property(name, generation, schema.label_version_property(set_name))
 
     def set_label_version(
         self, name: str, version: str, generation: int | None = None, *, set_name: str = CATEGORY
     ) -> None:
         """Store the version of a label set with the label collection."""
-        physical = self._collections.describe(name, schema.LABELS, generation)["collection_name"]
-        stored = {schema.label_version_property(set_name): version}
-        with self._connection.translate_errors(f"storing the label version of {name}"):
-            self._client.alter_collection_properties(physical, stored, timeout=self._timeout_s)
+        physical = self._physical(name, schema.LABELS, generation)
+        self._connection.set_property(physical, schema.label_version_property(set_name), version)
 
     def label_settings(self, name: str, generation: int | None = None, *, set_name: str) -> str:
         """The settings of a label set, as last set; empty if never."""
-        stored = self._collections.describe(name, schema.LABELS, generation)["properties"]
-        return str(stored.get(schema.label_settings_property(set_name), ""))
+        return self._label_property(name, generation, schema.label_settings_property(set_name))
 
     def set_label_settings(
         self, name: str, settings: str, generation: int | None = None, *, set_name: str
     ) -> None:
         """Store the settings of a label set with the label collection."""
-        physical = self._collections.describe(name, schema.LABELS, generation)["collection_name"]
-        stored = {schema.label_settings_property(set_name): settings}
-        with self._connection.translate_errors(f"storing the label settings of {name}"):
-            self._client.alter_collection_properties(physical, stored, timeout=self._timeout_s)
+        physical = self._physical(name, schema.LABELS, generation)
+        self._connection.set_property(physical, schema.label_settings_property(set_name), settings)
 
     def items(self, name: str, generation: int | None = None) -> MilvusItems:
         """The catalog's items, loaded for searching.
@@ -366,6 +353,15 @@ class Database:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.
         """
         return MilvusLabels(self._collection(name, schema.LABELS, generation), set_name)
+
+    def _physical(self, name: str, role: str, generation: int | None = None) -> str:
+        """Name of a generation's collection, or of the one behind the alias."""
+        return str(self._collections.describe(name, role, generation)["collection_name"])
+
+    def _label_property(self, name: str, generation: int | None, key: str) -> str:
+        """A property of the catalog's label collection; empty if never set."""
+        stored = self._collections.describe(name, schema.LABELS, generation)["properties"]
+        return str(stored.get(key, ""))
 
     def _properties(self, name: str, generation: int | None) -> dict[str, str]:
         """Properties of the catalog's items collection."""

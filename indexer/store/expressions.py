@@ -37,7 +37,9 @@ class Filter:
         if not self.expression:
             return replace(self, expression=condition)
         if not _is_closed(self.expression):
-            raise _unclosed(self.typed)
+            raise UsageError(
+                f"filter {self.typed!r}: its brackets or quotation marks don't match."
+            )
         return replace(self, expression=f"{condition} and ({self.expression})")
 
 
@@ -77,27 +79,9 @@ def key_prefix(prefix: str) -> str:
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 
 
-def in_partition(partition: str, user_filter: str) -> str:
-    """A filter's expression, limited to one partition.
-
-    Args:
-        partition: its value; any text.
-        user_filter: empty for all rows.
-
-    Raises:
-        UsageError: the filter closes what it did not open, and would end the condition that
-            holds it in its partition.
-    """
-    condition = f'partition == "{key_of(partition)}"'
-    if not user_filter:
-        return condition
-    if not _is_closed(user_filter):
-        raise _unclosed(user_filter)
-    return f"{condition} and ({user_filter})"
-
-
-def _unclosed(user_filter: str) -> UsageError:
-    return UsageError(f"filter {user_filter!r}: its brackets or quotation marks don't match.")
+def in_partition(partition: str) -> str:
+    """The rows of one partition, whose value may be any text."""
+    return f'partition == "{key_of(partition)}"'
 
 
 def _is_closed(expression: str) -> bool:

@@ -84,9 +84,7 @@ def index_metadata(
         )
     else:
         _index_columns(connection, name, columns)
-    with connection.translate_errors(f"storing a property of {name}"):
-        stored = {INDEXED_PROPERTY: columns_text(columns)}
-        connection.client.alter_collection_properties(name, stored, timeout=connection.timeout_s)
+    connection.set_property(name, INDEXED_PROPERTY, columns_text(columns))
 
 
 def _index_columns(connection: Connection, name: str, columns: Sequence[IndexedColumn]) -> None:

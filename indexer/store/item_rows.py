@@ -12,6 +12,7 @@ from indexer.core.protocols import Decision
 from indexer.core.records import (
     MAX_ID_BYTES,
     MAX_METADATA_BYTES,
+    MAX_SOURCE_BYTES,
     EmbeddedItem,
     FloatArray,
     Kind,
@@ -36,7 +37,7 @@ def item_fields(row: EmbeddedItem, name: str) -> dict[str, Any]:
         "parent_id": check_bytes(name, "parent", row.parent_id or row.item_id, MAX_ID_BYTES),
         "part": check_json(name, "part", row.part_json or "{}", MAX_METADATA_BYTES),
         "kind": str(row.kind),
-        "source": check_bytes(name, "source", row.source, schema.SOURCE_BYTES),
+        "source": check_bytes(name, "source", row.source, MAX_SOURCE_BYTES),
         # The archive keeps the whole title; this one is for display and filters.
         "title": cut(row.title, schema.TITLE_BYTES),
         "metadata": check_json(name, "metadata", row.metadata_json, MAX_METADATA_BYTES),

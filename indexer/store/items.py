@@ -21,21 +21,7 @@ from indexer.store.filters import lists_as_comparisons, metadata_keys, require_k
 from indexer.store.indexes import AUTO, HNSW_SQ, Backend, Quantization, choose
 from indexer.store.tuning import TUNING_PROPERTY, Tuning
 
-HIT_FIELDS = (
-    "item_id",
-    "parent_id",
-    "part",
-    "kind",
-    "title",
-    "source",
-    "metadata",
-    "label_id",
-    "label",
-    "score",
-    "status",
-    "attributes",
-)
-
+HIT_FIELDS = tuple(field for field in schema.ITEM_FIELDS if field != "content_hash")
 
 _log = logging.getLogger(__name__)
 
@@ -302,7 +288,7 @@ class MilvusItems:
                     f"--sq-type and --refine-type are of {HNSW_SQ}, and the index is "
                     f"{chosen_type}: name it with --index {HNSW_SQ}"
                 )
-            quantization.check(self._collection.server_info())
+            quantization.check(self._collection.connection.server_info())
         is_other = quantization not in {None, self._collection.quantization}
         if chosen_type != current or is_other:
             _log.info("building the %s index of %s", chosen_type, self._collection.name)
@@ -318,13 +304,10 @@ class MilvusItems:
             if known_columns:
                 require_keys(typed, known_columns)
         condition = lists_as_comparisons(typed) if self._collection.is_lite else typed
-        return Filter(
-            expression=condition
-            if self._partition is None
-            else in_partition(self._partition, condition),
-            typed=typed,
-            fields=schema.ITEM_FIELDS,
-        )
+        row_filter = Filter(expression=condition, typed=typed, fields=schema.ITEM_FIELDS)
+        if self._partition is None:
+            return row_filter
+        return row_filter.limited_to(in_partition(self._partition))
 
     def _partition_field(self, row: EmbeddedItem, name: str) -> dict[str, str]:
         """The field that names the row's partition, where the catalog is divided."""

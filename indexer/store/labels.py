@@ -12,7 +12,14 @@ import numpy as np
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY, check_set_name
 from indexer.core.protocols import Hit
-from indexer.core.records import MAX_ID_BYTES, EmbeddedLabel, FloatArray, Label, key_of
+from indexer.core.records import (
+    MAX_ID_BYTES,
+    MAX_TEXT_BYTES,
+    EmbeddedLabel,
+    FloatArray,
+    Label,
+    key_of,
+)
 from indexer.store import schema
 from indexer.store.checks import check_bytes, check_unique, stack
 from indexer.store.collection import MAX_LIMIT, VECTOR, Collection
@@ -154,13 +161,13 @@ def _fields(row: EmbeddedLabel, name: str) -> dict[str, Any]:
     return {
         "label_id": check_bytes(name, "id", label.label_id, MAX_ID_BYTES),
         "name": check_bytes(name, "name", label.name, schema.NAME_BYTES),
-        "path": check_bytes(name, "path", path, schema.LONG_TEXT_BYTES),
+        "path": check_bytes(name, "path", path, MAX_TEXT_BYTES),
         "parent_id": check_bytes(name, "parent id", label.parent_id, MAX_ID_BYTES),
         "depth": label.depth,
         "position": row.position,
         "is_leaf": row.is_leaf,
-        "description": check_bytes(name, "description", label.description, schema.LONG_TEXT_BYTES),
-        "synonyms": check_bytes(name, "list of synonyms", synonyms, schema.LONG_TEXT_BYTES),
+        "description": check_bytes(name, "description", label.description, MAX_TEXT_BYTES),
+        "synonyms": check_bytes(name, "list of synonyms", synonyms, MAX_TEXT_BYTES),
         "definition_hash": check_bytes(
             name, "definition hash", row.definition_hash, schema.HASH_BYTES
         ),

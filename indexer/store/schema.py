@@ -12,7 +12,7 @@ from uuid import uuid4
 from indexer.core.errors import CatalogError, ConfigError
 from indexer.core.label_sets import CATEGORY
 from indexer.core.layout import VectorType
-from indexer.core.records import MAX_ID_BYTES, MAX_SOURCE_BYTES, Fingerprint
+from indexer.core.records import MAX_ID_BYTES, MAX_SOURCE_BYTES, MAX_TEXT_BYTES, Fingerprint
 
 SCHEMA_VERSION = "4"
 """1 had label vectors without a bias, 2 had items without a status, 3 had one label set and items
@@ -42,14 +42,10 @@ LABELS = "labels"
 
 # Lengths are in bytes: servers count bytes, Milvus Lite counts characters.
 KEY_BYTES = 32
-SOURCE_BYTES = MAX_SOURCE_BYTES
-# VARCHAR fields count bytes of UTF-8, not characters.
 TITLE_BYTES = 8_192
 NAME_BYTES = 8_192
 HASH_BYTES = 128
 STATUS_BYTES = 32
-LONG_TEXT_BYTES = 65_535
-"""The longest VARCHAR there is."""
 
 ITEM_FIELDS = (
     "item_id",
@@ -112,13 +108,13 @@ def properties(fingerprint: Fingerprint, partition_key: str = "") -> dict[str, s
     return partitioned | {
         IDENTITY_PROPERTY: uuid4().hex,
         SCHEMA_PROPERTY: SCHEMA_VERSION,
-        **fingerprint_property(fingerprint),
+        FINGERPRINT_PROPERTY: fingerprint_text(fingerprint),
     }
 
 
-def fingerprint_property(fingerprint: Fingerprint) -> dict[str, str]:
-    """What made a collection's vectors, as it carries that."""
-    return {FINGERPRINT_PROPERTY: json.dumps(asdict(fingerprint), sort_keys=True)}
+def fingerprint_text(fingerprint: Fingerprint) -> str:
+    """A fingerprint as a collection's property."""
+    return json.dumps(asdict(fingerprint), sort_keys=True)
 
 
 def label_version_property(set_name: str) -> str:
@@ -199,7 +195,7 @@ def items_schema(
     schema.add_field("parent_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
     schema.add_field("part", DataType.JSON)
     schema.add_field("kind", DataType.VARCHAR, max_length=32)
-    schema.add_field("source", DataType.VARCHAR, max_length=SOURCE_BYTES)
+    schema.add_field("source", DataType.VARCHAR, max_length=MAX_SOURCE_BYTES)
     schema.add_field("title", DataType.VARCHAR, max_length=TITLE_BYTES)
     schema.add_field("metadata", DataType.JSON)
     schema.add_field("content_hash", DataType.VARCHAR, max_length=HASH_BYTES)
@@ -233,13 +229,13 @@ def labels_schema(width: int) -> Any:
     schema.add_field(LABEL_SET, DataType.VARCHAR, max_length=NAME_BYTES)
     schema.add_field("label_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
     schema.add_field("name", DataType.VARCHAR, max_length=NAME_BYTES)
-    schema.add_field("path", DataType.VARCHAR, max_length=LONG_TEXT_BYTES)
+    schema.add_field("path", DataType.VARCHAR, max_length=MAX_TEXT_BYTES)
     schema.add_field("parent_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
     schema.add_field("depth", DataType.INT64)
     schema.add_field("position", DataType.INT64)
     schema.add_field("is_leaf", DataType.BOOL)
-    schema.add_field("description", DataType.VARCHAR, max_length=LONG_TEXT_BYTES)
-    schema.add_field("synonyms", DataType.VARCHAR, max_length=LONG_TEXT_BYTES)
+    schema.add_field("description", DataType.VARCHAR, max_length=MAX_TEXT_BYTES)
+    schema.add_field("synonyms", DataType.VARCHAR, max_length=MAX_TEXT_BYTES)
     schema.add_field("definition_hash", DataType.VARCHAR, max_length=HASH_BYTES)
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=width)
     return schema

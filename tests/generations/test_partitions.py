@@ -25,7 +25,7 @@ from indexer.jobs.labels import add_labels
 from indexer.jobs.rebuild import compare, rebuild
 from indexer.jobs.reembed import reembed
 from indexer.store.capabilities import Capability, server_info
-from indexer.store.expressions import in_partition
+from indexer.store.expressions import Filter, in_partition
 from queries.categorizing.categorize import Selection, categorize
 from queries.inputs.stored import stored_items
 from queries.search.finding import search
@@ -317,9 +317,10 @@ def test_the_partition_of_an_item(metadata: Any, expected: str) -> None:
 def test_no_filter_ends_the_condition_that_holds_it(text: str) -> None:
     """What is let through stays inside of its brackets, however a parser reads it."""
     try:
-        expression = in_partition("a", text)
+        limited = Filter(expression=text, typed=text).limited_to(in_partition("a"))
     except UsageError:
         return
+    expression = limited.expression
     own = f'partition == "{key_of("a")}"'
     if not text:
         assert expression == own

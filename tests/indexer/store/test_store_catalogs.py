@@ -136,5 +136,5 @@ def test_refuses_another_schema_version(database: Database, catalog: str) -> Non
 
 def test_says_what_the_database_is(database: Database) -> None:
     """Version and address are for people: no password in them."""
-    assert database.server_version().startswith("milvus_lite" if database.is_lite else "v")
+    assert database.server_info().version.startswith("milvus_lite" if database.is_lite else "v")
     assert "Milvus@" not in database.address
