@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from indexer.core.errors import ModelError, StoreUnavailableError
-from indexer.core.protocols import Decision, Hit, Pixels, SoundInput
+from indexer.core.protocols import Decision, Pixels, SoundInput
 from indexer.core.records import EmbeddedItem, Fingerprint, FloatArray
 from indexer.core.vectors import normalise
 
@@ -124,25 +124,6 @@ class FakeItemStore:
         """Make the rows durable."""
         self._answer()
         self.flushed = dict(self.rows)
-
-    def count(self) -> int:
-        """How many there are."""
-        return len(self.rows)
-
-    def item_ids(self, filter_expression: str = "") -> Iterator[str]:
-        """All ids; filters are not for fakes."""
-        assert not filter_expression
-        return iter(self.rows)
-
-    def fetch(self, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Not for fakes."""
-        raise NotImplementedError
-
-    def search(
-        self, vectors: FloatArray, *, limit: int, filter_expression: str = ""
-    ) -> list[list[Hit]]:
-        """Not for fakes."""
-        raise NotImplementedError
 
     def _answer(self) -> None:
         if self.away:

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.records import (
-    EmbeddedItem,
-    Failure,
-    Fingerprint,
-    FloatArray,
-    Item,
-)
+from indexer.core.records import EmbeddedItem, Failure, Fingerprint, FloatArray, Item
 
 Pixels = npt.NDArray[np.uint8]
 """A decoded picture: uint8 (height, width, 3), RGB."""
@@ -27,7 +21,11 @@ SoundInput = npt.NDArray[np.float32]
 
 
 class Source(Protocol):
-    """Where items come from."""
+    """Where items come from.
+
+    One that can meet files of which it makes no item counts them in ``left_out``, and one that can
+    make an item of several rows counts these in ``merged``; see the functions of these names.
+    """
 
     def __iter__(self) -> Iterator[Item | Failure]:
         """Items in a stable order; a bad row is a ``Failure``, not an error."""
@@ -38,34 +36,16 @@ class Source(Protocol):
         ...
 
 
-@runtime_checkable
-class LeavesOut(Protocol):
-    """A source that can meet what it takes no item from."""
-
-    @property
-    def left_out(self) -> Counter[str]:
-        """How many it met when it was last read, by file extension."""
-        ...
-
-
 def left_out(source: Source) -> Counter[str]:
-    """What a source took no item from, by file extension; empty where it can't meet any."""
-    return source.left_out if isinstance(source, LeavesOut) else Counter()
-
-
-@runtime_checkable
-class Merges(Protocol):
-    """A source that can make one item of several rows."""
-
-    @property
-    def merged(self) -> Counter[str]:
-        """What became part of another row's item when it was last read, by what it is."""
-        ...
+    """Files that a source made no item of when it was last read, by extension."""
+    counts: Counter[str] = getattr(source, "left_out", Counter())
+    return counts
 
 
 def merged(source: Source) -> Counter[str]:
-    """What a source made part of other rows' items; empty where each row is an item."""
-    return source.merged if isinstance(source, Merges) else Counter()
+    """What a source made part of other rows' items when it was last read, by what it is."""
+    counts: Counter[str] = getattr(source, "merged", Counter())
+    return counts
 
 
 class Encoder(Protocol):
@@ -148,7 +128,7 @@ class Hit:
 
 
 class ItemStore(Protocol):
-    """The ``items`` collection of a catalog."""
+    """What storing needs of the ``items`` collection of a catalog."""
 
     def upsert(self, rows: Sequence[EmbeddedItem], decisions: Sequence[Decision | None]) -> None:
         """Write rows, replacing those of the same id; checks them before Milvus sees them."""
@@ -162,28 +142,10 @@ class ItemStore(Protocol):
         """Make what was written durable and fast to search."""
         ...
 
-    def count(self) -> int:
-        """Rows that a search can find."""
-        ...
-
     def stored_version(self) -> int:
         """The version that was written last with the rows; 0 where there is none."""
         ...
 
     def set_stored_version(self, version: int) -> None:
         """Write the version of the rows, after they are durable."""
-        ...
-
-    def item_ids(self, filter_expression: str = "") -> Iterator[str]:
-        """Ids of the items that match; streams."""
-        ...
-
-    def fetch(self, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Stored fields (no vector) by id; unknown ids are left out."""
-        ...
-
-    def search(
-        self, vectors: FloatArray, *, limit: int, filter_expression: str = ""
-    ) -> list[list[Hit]]:
-        """Nearest items for each row of float32 (n, d), best first."""
         ...

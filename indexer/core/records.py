@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from indexer.core.credentials import without_credentials
 from indexer.core.kinds import Kind as Kind
 from indexer.core.reasons import Reason, Stage
 
@@ -126,6 +128,17 @@ class Failure:
     message: str
     time: str
     attempts: int = 1
+
+
+def failure(item: Item, stage: Stage, reason: Reason, message: str) -> Failure:
+    """A dead letter of now, without the credentials of an address in its message."""
+    return Failure(
+        item=item,
+        stage=stage,
+        reason=reason,
+        message=without_credentials(message),
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,11 @@ exponentials, sums) runs on one core. A thread a block keeps all cores at work.
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from itertools import islice
 from typing import Any, TypeVar
+
+from indexer.core.chunks import map_in_order
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -47,17 +47,8 @@ def _blas() -> Any:
 
 def side_by_side(function: Callable[[In], Out], inputs: Iterable[In]) -> Iterator[Out]:
     """Like ``map``, in order, on ``workers``; one input more than there are threads waits."""
-    inputs = iter(inputs)
     with workers() as (pool, count):
-        under_way = deque(pool.submit(function, value) for value in islice(inputs, count + 1))
-        try:
-            while under_way:
-                result = under_way.popleft().result()
-                under_way.extend(pool.submit(function, value) for value in islice(inputs, 1))
-                yield result
-        finally:
-            for value in under_way:
-                value.cancel()
+        yield from map_in_order(pool, function, inputs, window=count)
 
 
 @contextlib.contextmanager

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from indexer.catalog.ledger import Ledger
-from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, Item
+from indexer.core.records import Failure, Item, failure
 
 
 class DuplicateIds:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from indexer.core.errors import ModelError
-from indexer.core.failures import failure
 from indexer.core.protocols import Encoder
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, FloatArray, Kind
+from indexer.core.records import Failure, FloatArray, Kind, failure
 from indexer.ingestion.reports import Stopwatch
 from indexer.ingestion.stage_values import Ready
 

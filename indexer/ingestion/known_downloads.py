@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from indexer.catalog.ledger import Place
 from indexer.core.credentials import is_web
-from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, Item, Kind
+from indexer.core.records import Failure, Item, Kind, failure
 from indexer.ingestion.stage_values import Loaded
 from indexer.sources.downloads import Downloads, Spool
 

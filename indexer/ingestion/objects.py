@@ -18,12 +18,11 @@ from indexer.catalog.ledger import Ledger
 from indexer.catalog.objects import crop_vectors
 from indexer.core.boxes import ObjectFinder, box_of, cut
 from indexer.core.errors import ItemError
-from indexer.core.failures import failure
 from indexer.core.hashing import part_hash, sha256
 from indexer.core.parts import BOX, OF, RECIPE, cut_rows
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Item, Kind
+from indexer.core.records import Item, Kind, failure
 from indexer.ingestion.reports import Stopwatch
 from indexer.ingestion.segments import Entry, with_short_id
 from indexer.ingestion.stored_cuts import StoredCut, stored_cuts

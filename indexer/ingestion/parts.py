@@ -18,11 +18,10 @@ from indexer.catalog.archive import Removal
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.ledger import Ledger, Place
 from indexer.catalog.parts import GroupedRow
-from indexer.core.failures import failure
 from indexer.core.hashing import canonical_json
 from indexer.core.parts import ROW, VIEW, is_id_of_part
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import FURTHER_PICTURES, Failure, Item
+from indexer.core.records import FURTHER_PICTURES, Failure, Item, failure
 from indexer.ingestion.reports import IngestReport
 
 

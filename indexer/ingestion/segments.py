@@ -22,9 +22,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 
 from indexer.core.errors import ItemError
-from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import MAX_ID_BYTES, Failure, Fingerprint, Item, Kind
+from indexer.core.records import MAX_ID_BYTES, Failure, Fingerprint, Item, Kind, failure
 from indexer.core.towers import embedded_kinds, require_tower
 
 Entry = Item | Failure

@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from indexer.core.errors import ItemError
-from indexer.core.failures import failure
 from indexer.core.hashing import sha256
 from indexer.core.parts import END, START, cut_id, cut_rows, uncut
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, Item, Kind
+from indexer.core.records import Failure, Item, Kind, failure
 from indexer.ingestion.segments import Entry, with_short_id
 from indexer.sources.decoding.sounds import SoundDecoder, Windows
 

@@ -16,11 +16,10 @@ import numpy as np
 from indexer.core.chunks import in_chunks, map_in_order
 from indexer.core.credentials import is_web
 from indexer.core.errors import ItemError
-from indexer.core.failures import failure
 from indexer.core.hashing import part_hash, sha256
 from indexer.core.protocols import Encoder, Pixels, SoundInput
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import MAX_SOURCE_BYTES, Failure, Item, Kind
+from indexer.core.records import MAX_SOURCE_BYTES, Failure, Item, Kind, failure
 from indexer.core.vectors import normalise
 from indexer.ingestion.embedding import Embedding, Outcome
 from indexer.ingestion.reports import PipelineSizes, Stopwatch

@@ -21,11 +21,10 @@ from indexer.catalog.archive import Archive
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.ledger import Ledger
 from indexer.core.errors import ItemError, ModelError
-from indexer.core.failures import failure
 from indexer.core.hashing import part_hash
 from indexer.core.parts import END, OF, RECIPE, START, cut_id, cut_rows, is_cut, uncut
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, Item, Kind, Part
+from indexer.core.records import Failure, Item, Kind, Part, failure
 from indexer.ingestion.segments import Entry, with_short_id
 from indexer.ingestion.shots import Shot
 from indexer.ingestion.stored_cuts import stored_cuts

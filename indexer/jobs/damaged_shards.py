@@ -11,9 +11,8 @@ from typing import Any
 from indexer.catalog.archive import Removal
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import CatalogError, DamagedShardError, StoreError
-from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Item, Kind
+from indexer.core.records import Item, Kind, failure
 
 _COLUMNS = ("item_id", "removed", "kind", "source", "title", "metadata_json")
 _PART_COLUMNS = ("parent_id", "part_json")

@@ -11,9 +11,8 @@ from indexer.catalog.opening import (
     open_catalog,
 )
 from indexer.core.errors import ItemError, UsageError
-from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, Item, Kind
+from indexer.core.records import Failure, Item, Kind, failure
 from indexer.core.watch import Watch
 from indexer.ingestion.reports import IngestReport
 from indexer.jobs.cluster import cluster_stages

@@ -24,11 +24,10 @@ from urllib.parse import urlsplit, urlunsplit
 from indexer.catalog.opening import OpenCatalog
 from indexer.catalog.origins import KnownSource, Origins
 from indexer.core.chunks import in_chunks
-from indexer.core.failures import failure
 from indexer.core.parts import source_id_of
 from indexer.core.protocols import Source, left_out, merged
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, Item
+from indexer.core.records import Failure, Item, failure
 from indexer.ingestion.reports import IngestReport
 from indexer.jobs.removal import remove_rows
 from indexer.jobs.sync_options import SyncOptions

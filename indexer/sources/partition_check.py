@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from indexer.core.failures import failure
 from indexer.core.partitions import partition_of
 from indexer.core.protocols import Source, left_out, merged
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, Item
+from indexer.core.records import Failure, Item, failure
 
 
 class PartitionedSource:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from indexer.core import records
 from indexer.core.credentials import without_credentials
 from indexer.core.delimited import is_unicode
 from indexer.core.errors import ItemError
@@ -32,13 +33,7 @@ def failure(item: Item, reason: Reason, message: str) -> Failure:
         parent_id=_printable(without_credentials(item.parent_id)),
         part=item.part,
     )
-    return Failure(
-        item=clean,
-        stage=Stage.READ,
-        reason=reason,
-        message=_printable(without_credentials(message)),
-        time=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    return records.failure(clean, Stage.READ, reason, _printable(message))
 
 
 def bad_row(kind: Kind, place: str, message: str) -> Failure:

@@ -32,9 +32,7 @@ from indexer.store.indexes import (
     RESCORED,
     RESCORED_HITS,
     TYPES,
-    Backend,
     Quantization,
-    backend,
     filtered_effort,
     search_params,
 )
@@ -302,10 +300,6 @@ class Collection:
         row_valid = unit_rows(vectors) if self.unit else np.isfinite(vectors).all(axis=1)
         if not row_valid.all():
             raise StoreError("a query vector is not finite or not of length 1; normalise it before")
-
-    def backend(self) -> Backend:
-        """The index types of the database that the collection is in."""
-        return backend(self.connection.server_info())
 
     def to_stored(self, vectors: FloatArray) -> npt.NDArray[np.floating]:
         """float32 (n, d) in the collection's number format."""

@@ -18,7 +18,7 @@ from indexer.store.checks import check_unique, stack
 from indexer.store.collection import VECTOR, Collection
 from indexer.store.expressions import Filter, in_partition, key_prefix
 from indexer.store.filters import lists_as_comparisons, metadata_keys, require_keys
-from indexer.store.indexes import AUTO, HNSW_SQ, Backend, Quantization, choose
+from indexer.store.indexes import AUTO, HNSW_SQ, Backend, Quantization, backend, choose
 from indexer.store.tuning import TUNING_PROPERTY, Tuning
 
 HIT_FIELDS = tuple(field for field in schema.ITEM_FIELDS if field != "content_hash")
@@ -235,7 +235,7 @@ class MilvusItems:
 
     def backend(self) -> Backend:
         """The index types of the database, and the sizes from which ``auto`` takes each."""
-        return self._collection.backend()
+        return backend(self._collection.connection.server_info())
 
     @property
     def tuning(self) -> Tuning | None:

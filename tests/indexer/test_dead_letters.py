@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.core.errors import CatalogError
-from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, Item, Kind
+from indexer.core.records import Failure, Item, Kind, failure
 
 HOSTILE = "it's \"quoted\" \\ \n \N{GRINNING FACE} \u2028 \x85 id in ['a']"
 

@@ -20,10 +20,9 @@ from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.ledger import Ledger
 from indexer.core.chunks import in_chunks, map_in_order
 from indexer.core.errors import ItemError, ModelError
-from indexer.core.failures import failure
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import EmbeddedItem, Failure, FloatArray, Item, Kind
+from indexer.core.records import EmbeddedItem, Failure, FloatArray, Item, Kind, failure
 from indexer.ingestion.embedding import MAX_FAILED_IN_A_ROW
 from indexer.ingestion.pipeline import Ingestion
 from indexer.ingestion.reports import IngestReport, PipelineSizes, Utilisation

@@ -15,9 +15,8 @@ from indexer.catalog.ledger import Ledger
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.catalog.stored_shards import StoredShards
 from indexer.core.errors import CatalogError, StoreUnavailableError
-from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import FloatArray, Item, Kind
+from indexer.core.records import FloatArray, Item, Kind, failure
 from indexer.core.vectors import normalise
 from indexer.jobs import removal
 from indexer.jobs.rebuild import compare

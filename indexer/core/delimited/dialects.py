@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _csv import Reader  # what ``csv.reader`` gives, which ``csv`` does not name
 
 SAMPLED_LINES = 1000
 """Lines at the start of a text that tell how it is written."""
@@ -16,18 +19,6 @@ DELIMITERS = ",;\t|"
 """Separators that are recognised."""
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^\r\n"])"?', re.IGNORECASE)
-
-
-class _Reader(Protocol):
-    """What ``csv.reader`` gives."""
-
-    @property
-    def line_num(self) -> int:
-        """Lines read so far."""
-
-    def __iter__(self) -> Iterator[list[str]]: ...
-
-    def __next__(self) -> list[str]: ...
 
 
 class Quoting(StrEnum):
@@ -78,7 +69,7 @@ class Dialect:
             settings["escapechar"] = "\\"
         return settings
 
-    def reader(self, lines: Iterable[str]) -> _Reader:
+    def reader(self, lines: Iterable[str]) -> Reader:
         r"""What reads the records of some lines.
 
         A field ``\N`` outside quotation marks stays as it is: databases that write backslashes

@@ -17,9 +17,16 @@ from indexer.catalog.fingerprints import same_model
 from indexer.catalog.options import CatalogOptions
 from indexer.core.chunks import in_chunks
 from indexer.core.errors import ModelMismatchError
-from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import MAX_SOURCE_BYTES, Failure, Fingerprint, FloatArray, Item, Kind
+from indexer.core.records import (
+    MAX_SOURCE_BYTES,
+    Failure,
+    Fingerprint,
+    FloatArray,
+    Item,
+    Kind,
+    failure,
+)
 from indexer.ingestion.embedding import Outcome
 from indexer.ingestion.ray.cluster import Cluster
 from indexer.ingestion.ray.pool import Call, Output, Pool
