@@ -7,13 +7,14 @@ complete, so a killed process or two at once leave nothing incomplete.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from indexer.core.hashing import sha256
 
 _CONTENTS = "content.json"
 
@@ -32,7 +33,7 @@ def cache_folder(kind: str) -> Path | None:
 
 def hash_of(facts: Iterable[str]) -> str:
     """Hash of facts, 32 hex digits."""
-    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
+    return sha256("\n".join(facts).encode())[:32]
 
 
 def file_states(folder: Path) -> list[str]:
@@ -49,12 +50,6 @@ def file_states(folder: Path) -> list[str]:
 def size_of(file: Path) -> int:
     """Bytes of a file: fast to read, and shows what a full disk cut off."""
     return file.stat().st_size
-
-
-def content_hash(file: Path) -> str:
-    """SHA-256 of a file."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def is_complete(folder: Path, state: FileState) -> bool:

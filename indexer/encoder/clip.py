@@ -95,6 +95,7 @@ class ClipTowers:
     prompts: Mapping[str, str] = {}
     default_prompt_name = None
     truncates_vectors = False
+    fixed_length = None
     family = "CLIPModel"
     reading = "each tower when it is first needed"
 
@@ -209,11 +210,6 @@ class ClipTowers:
     def longest_text(self) -> int | None:
         """Tokens at which a text is cut; None for no limit."""
         return longest_text(self.texts, self._tokenizer)
-
-    @property
-    def fixed_length(self) -> None:
-        """Texts are padded to no length that the model asks for."""
-        return
 
     def _embed_texts(self, texts: Sequence[str], batch_size: int, *, by_length: bool) -> FloatArray:
         import torch

@@ -20,7 +20,7 @@ from indexer.encoder.checkpoint import checkpoint_of
 from indexer.encoder.inference import Inference
 from indexer.encoder.loading import loading_errors, resolve_device
 from indexer.encoder.logits import Logits
-from indexer.encoder.model_record import memory_of
+from indexer.encoder.model_record import ModelRecord, memory_of
 from indexer.encoder.precision import Precision
 from indexer.encoder.probes import (
     PROBE_TEXT,
@@ -155,9 +155,11 @@ class SentenceTransformerEncoder:
             with loading_errors(self.name):
                 fingerprint = self._new_fingerprint()
             self._memory.store(
-                fingerprint,
-                batches_by_length=self._model.batches_by_length,
-                prepared_by=self._inference.preparation.found if self.sees_pictures else None,
+                ModelRecord(
+                    fingerprint=fingerprint,
+                    batches_by_length=self._model.batches_by_length,
+                    prepared_by=self._inference.preparation.found if self.sees_pictures else None,
+                )
             )
             return fingerprint
 

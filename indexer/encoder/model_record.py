@@ -73,28 +73,13 @@ class ModelMemory:
         except (OSError, ValueError):
             return None
 
-    def store(
-        self,
-        fingerprint: Fingerprint,
-        *,
-        batches_by_length: bool,
-        prepared_by: PreparedBy | None = None,
-    ) -> None:
-        """Store what a first start measured."""
-        self._write(
-            ModelRecord(
-                fingerprint=fingerprint,
-                batches_by_length=batches_by_length,
-                prepared_by=prepared_by,
-            )
-        )
-
     def store_choice(self, side: str, choice: PrecisionChoice) -> None:
         """Store what a side computes in."""
         if self.record is not None:
-            self._write(replace(self.record, choices={**self.record.choices, side: choice}))
+            self.store(replace(self.record, choices={**self.record.choices, side: choice}))
 
-    def _write(self, record: ModelRecord) -> None:
+    def store(self, record: ModelRecord) -> None:
+        """Store what a start measured."""
         if self._file is None:
             return
         self.record = record

@@ -20,14 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.core.errors import first_line
-from indexer.encoder.cache import (
-    cache_folder,
-    content_hash,
-    file_states,
-    hash_of,
-    is_complete,
-    write_folder,
-)
+from indexer.core.hashing import file_sha256
+from indexer.encoder.cache import cache_folder, file_states, hash_of, is_complete, write_folder
 from indexer.encoder.precision import Precision
 
 if TYPE_CHECKING:
@@ -121,9 +115,9 @@ def exported_file(
             _log.info("exporting the image tower for ONNX Runtime, once")
             _export(tower, pixels, writing / name)
 
-    if not is_complete(place, content_hash):
+    if not is_complete(place, file_sha256):
         try:
-            write_folder(place, write, content_hash)
+            write_folder(place, write, file_sha256)
         except OSError as error:
             raise ExportError(f"{str(cache)!r}: {first_line(error)}") from error
     return place / name

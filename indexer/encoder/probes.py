@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
 import numpy as np
 
 from indexer.core.errors import ModelError
+from indexer.core.hashing import sha256
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
 
@@ -66,4 +66,4 @@ def rounded(vector: FloatArray) -> tuple[float, ...]:
 def settings_hash(processor: Any) -> str:
     """Hash of what an image processor of transformers is set to, 16 hex digits."""
     settings = json.dumps(processor.to_dict(), sort_keys=True, default=str)
-    return hashlib.sha256(settings.encode()).hexdigest()[:16]
+    return sha256(settings.encode())[:16]

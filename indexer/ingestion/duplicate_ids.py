@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from indexer.catalog.ledger import Ledger
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Failure, Item, failure
+from indexer.ingestion.segments import item_of
 
 
 class DuplicateIds:
@@ -30,7 +31,7 @@ class DuplicateIds:
         fresh = self._ledger.mark_seen(ids)
         accepted: list[Item | Failure] = []
         for entry in entries:
-            item = entry.item if isinstance(entry, Failure) else entry
+            item = item_of(entry)
             if item.item_id in self._repeated_parts:
                 self._repeated_parts.discard(item.item_id)
             elif isinstance(entry, Failure):
@@ -39,13 +40,9 @@ class DuplicateIds:
                 fresh.discard(item.item_id)
                 accepted.append(entry)
             else:
-                self._repeated_parts = {_id_of(part) for part in item.parts or ()}
+                self._repeated_parts = {item_of(part).item_id for part in item.parts or ()}
                 accepted.append(_repeated(item))
         return accepted
-
-
-def _id_of(entry: Item | Failure) -> str:
-    return entry.item_id if isinstance(entry, Item) else entry.item.item_id
 
 
 def _repeated(item: Item) -> Failure:

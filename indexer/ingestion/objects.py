@@ -24,7 +24,7 @@ from indexer.core.protocols import Encoder, Pixels
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Item, Kind, failure
 from indexer.ingestion.reports import Stopwatch
-from indexer.ingestion.segments import Entry, with_short_id
+from indexer.ingestion.segments import Entry, Fetch, content_of, with_short_id
 from indexer.ingestion.stored_cuts import StoredCut, stored_cuts
 
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class ObjectSegmenter:
 
     Attributes:
         decode: pixels of full size from bytes and a name; raises ``ItemError``.
-        fetch: bytes of a source; raises ``ItemError``.
+        fetch: reads a source.
         ledger: tells the rows that are stored already, which lie in ``archive``.
         finder: None leaves new pictures whole, keeps the boxes of those that are in the catalog
             as they are, and embeds anew the rows that were cut before.
@@ -62,7 +62,7 @@ class ObjectSegmenter:
 
     encoder: Encoder
     decode: Callable[[bytes, str], Pixels]
-    fetch: Callable[[str], bytes]
+    fetch: Fetch
     archive: Archive
     ledger: Ledger
     finder: ObjectFinder | None
@@ -102,9 +102,7 @@ class ObjectSegmenter:
         """A picture, and its boxes; those that are stored of one that can't be read."""
         stored = [box for box in stored_cuts(item, self.ledger, self.archive) if BOX in box.part]
         try:
-            content = item.content
-            if content is None:
-                content = self.fetch(item.address or item.source)
+            content = content_of(item, self.fetch)
             whole = replace(item, file_hash=sha256(content))
             if self.finder is None:
                 boxes = self._kept(whole, stored)
@@ -112,10 +110,11 @@ class ObjectSegmenter:
                 boxes = _rows_of(whole, stored)
             else:
                 boxes = self._new(whole, content, self.finder)
+            item = replace(item, content=content)
         except ItemError:
-            content, boxes = item.content, _rows_of(item, stored)
+            boxes = _rows_of(item, stored)
         self.tally.boxes += len(boxes)
-        return [replace(item, content=content), *boxes]
+        return [item, *boxes]
 
     def _kept(self, whole: Item, stored: Sequence[StoredCut]) -> list[Entry]:
         """The stored boxes of a file that is what it was, however they were found."""
@@ -143,9 +142,7 @@ class ObjectSegmenter:
         """A box that is known, by the model of this catalog."""
         box = box_of(item.part)
         try:
-            content = item.content
-            if content is None:
-                content = self.fetch(item.address or item.source)
+            content = content_of(item, self.fetch)
             content_hash = part_hash(sha256(content), item.part)
             if item.content_hash not in {"", content_hash}:
                 message = f"{item.source} is not what it was; ingest it again with --objects"

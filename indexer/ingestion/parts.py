@@ -23,6 +23,7 @@ from indexer.core.parts import ROW, VIEW, is_id_of_part
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import FURTHER_PICTURES, Failure, Item, failure
 from indexer.ingestion.reports import IngestReport
+from indexer.ingestion.segments import item_of
 
 
 class ItemParts:
@@ -149,7 +150,7 @@ class ItemParts:
         parents = [item.parent_id or item.item_id for item in items]
         stored = self._ledger.parts.rows_of(parents) if self._ledger.parts.exist else {}
         for item, parent_id in zip(items, parents, strict=True):
-            current = {_item_of(part).item_id for part in item.parts or ()}
+            current = {item_of(part).item_id for part in item.parts or ()}
             self._gone += [
                 Removal(item_id=row.row_id, parent_id=parent_id)
                 for row in stored.get(parent_id, ())
@@ -166,7 +167,7 @@ class ItemParts:
 
     def _forget_letters(self, item: Item) -> None:
         """Forget failures of pictures that the item's row no longer has at that place."""
-        current = {(part.item_id, part.source) for part in map(_item_of, item.parts or ())}
+        current = {(part.item_id, part.source) for part in map(item_of, item.parts or ())}
         for letter in self._dead_letters.of_item(item.parent_id or item.item_id):
             key = letter.item.item_id, letter.item.source
             if is_id_of_part(key[0], item.item_id) and key not in current:
@@ -222,10 +223,6 @@ def _collision(item: Item, stored_parent: str) -> Failure:
         f"id {item.item_id!r} is in the catalog as {stored}, and was kept as that. Give the other "
         "item an id that does not look like a part's.",
     )
-
-
-def _item_of(entry: Item | Failure) -> Item:
-    return entry if isinstance(entry, Item) else entry.item
 
 
 def _with_parts(entry: Item | Failure) -> Iterator[Item | Failure]:

@@ -166,7 +166,11 @@ class Ingestion:
         """
         cuts = (load(entry, no_fetch) for entry in entries if _is_embedded_cut(entry))
         for outcome in self._skip_unchanged(cuts):
-            ready = _with_vector(outcome) if isinstance(outcome, Loaded) else outcome
+            ready = (
+                outcome.ready(vector=outcome.item.vector)
+                if isinstance(outcome, Loaded)
+                else outcome
+            )
             self._route(ready)
             self._report_progress(ready.item)
 
@@ -379,13 +383,3 @@ class Ingestion:
 
 def _is_embedded_cut(entry: Item | Failure) -> bool:
     return isinstance(entry, Item) and entry.vector is not None and is_cut(entry.part)
-
-
-def _with_vector(entry: Loaded) -> Ready:
-    return Ready(
-        item=entry.item,
-        content_hash=entry.content_hash,
-        vector=entry.item.vector,
-        previous=entry.previous,
-        shards_at_lookup=entry.shards_at_lookup,
-    )

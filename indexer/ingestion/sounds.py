@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +13,7 @@ from indexer.core.hashing import sha256
 from indexer.core.parts import END, START, cut_id, cut_rows, uncut
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Failure, Item, Kind, failure
-from indexer.ingestion.segments import Entry, with_short_id
+from indexer.ingestion.segments import Entry, Fetch, content_of, item_of, with_short_id
 from indexer.sources.decoding.sounds import SoundDecoder, Windows
 
 FILES_AT_ONCE = 4
@@ -29,10 +29,10 @@ class SoundSegmenter:
     Files are read and their lengths found in threads, in order; nothing is decoded here.
 
     Args:
-        fetch: bytes of a source; raises ``ItemError``.
+        fetch: reads a source.
     """
 
-    def __init__(self, decoder: SoundDecoder, fetch: Callable[[str], bytes]) -> None:
+    def __init__(self, decoder: SoundDecoder, fetch: Fetch) -> None:
         self._decoder = decoder
         self._fetch = fetch
 
@@ -75,12 +75,9 @@ class SoundSegmenter:
 
     def _read(self, item: Item) -> _File | ItemError:
         try:
-            content = item.content
-            if content is None:
-                content = self._fetch(item.address or item.source)
+            return _File(content_of(item, self._fetch), item.source, self._decoder)
         except ItemError as error:
             return error
-        return _File(content, item.source, self._decoder)
 
 
 @dataclass
@@ -116,7 +113,7 @@ def _rows(item: Item, file: _File | ItemError) -> list[Entry]:
         rows.append(_rest(whole, windows))
     # What was missing of a sound that broke has no end in its dead letter.
     after = item.part.get(START, 0.0)
-    return [row for row in rows if _item_of(row).part[START] >= after]
+    return [row for row in rows if item_of(row).part[START] >= after]
 
 
 def _rest(item: Item, windows: Windows) -> Failure:
@@ -159,7 +156,3 @@ def _is_same_file(entry: Entry, other: Entry) -> bool:
         return False
     same_address = (entry.source, entry.address) == (other.source, other.address)
     return same_address and entry.content is other.content
-
-
-def _item_of(entry: Entry) -> Item:
-    return entry if isinstance(entry, Item) else entry.item

@@ -22,6 +22,11 @@ class RemoteContent:
     place: int
 
 
+Decoded = Pixels | SoundInput | bytes | RemoteContent | None
+"""Pixels of a picture, or a sound's input for the model; the content where another process decodes
+it; None for a text."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """An item with its content: bytes, or a vector; a text is its title.
@@ -40,14 +45,23 @@ class Loaded:
     previous: Place | None = None
     shards_at_lookup: int = 0
 
+    def ready(self, decoded: Decoded = None, vector: FloatArray | None = None) -> Ready:
+        """The same item with what was made of its content."""
+        return Ready(
+            item=self.item,
+            content_hash=self.content_hash,
+            decoded=decoded,
+            vector=vector,
+            previous=self.previous,
+            shards_at_lookup=self.shards_at_lookup,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
     """An item that can become a row: what the model takes, or an existing vector.
 
     Attributes:
-        decoded: pixels of a picture, or a sound's input for the model; the content where another
-            process decodes it; None for a text.
         place: the place of its vector in the archive.
         previous: as of ``Loaded``.
         is_shared: its vector is that of another item with the same content.
@@ -56,7 +70,7 @@ class Ready:
 
     item: Item
     content_hash: str
-    decoded: Pixels | SoundInput | bytes | RemoteContent | None = None
+    decoded: Decoded = None
     vector: FloatArray | None = None
     place: Place | None = None
     previous: Place | None = None

@@ -23,16 +23,13 @@ from indexer.core.records import MAX_SOURCE_BYTES, Failure, Item, Kind, failure
 from indexer.core.vectors import normalise
 from indexer.ingestion.embedding import Embedding, Outcome
 from indexer.ingestion.reports import PipelineSizes, Stopwatch
+from indexer.ingestion.segments import Fetch, content_of
 from indexer.ingestion.stage_values import Loaded, Ready
 from indexer.sources.decoding.sounds import SoundDecoder
 from indexer.sources.web import Downloaded
 
 VECTORS_A_CHUNK = 1024
 """Precomputed vectors that are looked up together; no model's batch size limits them."""
-
-Fetch = Callable[[str], bytes]
-"""Bytes of a picture from its ``source``; raises ``ItemError``."""
-
 
 DownloadItem = Callable[[Item], Downloaded]
 """Downloads a picture; raises ``ItemError``."""
@@ -178,14 +175,7 @@ class LocalStages:
                     decoded = self._decoded(entry.item, entry.content)
             except ItemError as error:
                 return failure(entry.item, Stage.DECODE, error.reason, str(error))
-        return Ready(
-            item=entry.item,
-            content_hash=entry.content_hash,
-            decoded=decoded,
-            vector=vector,
-            previous=entry.previous,
-            shards_at_lookup=entry.shards_at_lookup,
-        )
+        return entry.ready(decoded, vector)
 
     def _decoded(self, item: Item, content: bytes) -> Pixels | SoundInput:
         encoder = self._encoder
@@ -239,7 +229,7 @@ def load(
                 content=downloaded.content,
                 download=downloaded.download,
             )
-        content = item.content if item.content is not None else fetch(item.address or item.source)
+        content = content_of(item, fetch)
     except ItemError as error:
         return failure(item, Stage.READ, error.reason, str(error))
     loaded = Loaded(item=item, content_hash=content_hash(item, content), content=content)

@@ -4,7 +4,7 @@ A source yields an ``Item`` or a ``Failure`` for each row, in a stable order. `d
 pixels of bytes. This room must not import `labels`, `store` or `encoder`, its siblings.
 """
 
-from indexer.sources.fetch import Fetcher, read_content
+from indexer.sources.fetch import Fetcher
 from indexer.sources.opening import SUPPORTED, open_sources
 from indexer.sources.options import TableOptions
 from indexer.sources.row_vectors import read_vector
@@ -14,6 +14,5 @@ __all__ = [
     "Fetcher",
     "TableOptions",
     "open_sources",
-    "read_content",
     "read_vector",
 ]

@@ -8,7 +8,7 @@ import tarfile
 import threading
 import zipfile
 import zlib
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,7 +33,7 @@ class Archives:
     """Reads members; keeps archives open between calls and is safe to share by threads."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[str, _Archive] = OrderedDict()
+        self._opened = lru_cache(maxsize=OPEN_ARCHIVES)(_Archive)
         self._lock = threading.Lock()
 
     def read(self, source: str, max_bytes: int) -> bytes:
@@ -44,7 +44,9 @@ class Archives:
         """
         protocol, member, place = _split(source)
         try:
-            return self._archive(protocol, place).read(member, max_bytes)
+            with self._lock:  # else each thread would open an archive that is not open yet
+                archive = self._opened(protocol, place)
+            return archive.read(member, max_bytes)
         except KeyError as error:
             raise ItemError(Reason.MISSING, f"{source}: no such member in the archive") from error
         except (SourceError, NotImplementedError, *_DAMAGE) as error:
@@ -54,20 +56,8 @@ class Archives:
             raise ItemError(reason, message) from error
 
     def close(self) -> None:
-        """Close the archives."""
-        with self._lock:
-            while self._open:
-                self._open.popitem()[1].close()
-
-    def _archive(self, protocol: str, place: str) -> _Archive:
-        with self._lock:
-            key = f"{protocol}://::{place}"
-            archive = self._open.pop(key, None) or _Archive(protocol, place)
-            self._open[key] = archive
-            while len(self._open) > OPEN_ARCHIVES:
-                # Not closed here: another thread may be reading it.
-                self._open.popitem(last=False)
-        return archive
+        """Let the archives go: each is closed when no thread reads it any more."""
+        self._opened.cache_clear()
 
 
 class _Archive:

@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from indexer.core.column_types import ColumnType
 from indexer.core.errors import ItemError, SourceError
 from indexer.core.reasons import Reason
+
+if TYPE_CHECKING:
+    from indexer.sources.tables import Row
 
 Convert = Callable[[Any], Any]
 
@@ -64,27 +67,24 @@ class Survey:
     columns: Mapping[str, TypeExamples] = field(default_factory=dict)
 
 
-def survey_values(
-    table: str, rows: Iterable[tuple[int, Mapping[str, Any] | None]], skipped: frozenset[str]
-) -> Survey:
+def survey_values(table: str, rows: Iterable[Row], skipped: frozenset[str]) -> Survey:
     """Types of JSON values, row by row.
 
     Args:
         table: address of the file.
-        rows: numbers and values; None for a row that can't be read.
         skipped: columns that are no metadata.
     """
     columns: dict[str, TypeExamples] = {}
     count = 0
-    for number, values in rows:
+    for row in rows:
         count += 1
-        for name, value in (values or {}).items():
+        for name, value in (row.values or {}).items():
             if value is None or name in skipped:
                 continue
             examples = columns.setdefault(name, {})
             kind = type_of(value)
             if kind is not None and kind not in examples:
-                examples[kind] = Example(table=table, row=number, value=value)
+                examples[kind] = Example(table=table, row=row.number, value=value)
     return Survey(rows=count, columns=columns)
 
 

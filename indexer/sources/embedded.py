@@ -10,7 +10,6 @@ import ast
 import base64
 import binascii
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from indexer.core.errors import ItemError
+from indexer.core.given_values import is_missing
 from indexer.core.reasons import Reason
 
 _ADDRESS = re.compile(
@@ -86,7 +86,7 @@ def pictures_in(value: Any, column: str) -> list[str | bytes]:
     Raises:
         ItemError: MISSING: the cell holds something else. UNREADABLE: broken base64.
     """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if is_missing(value):
         return []
     if isinstance(value, str):
         return _in_text(value)

@@ -73,8 +73,7 @@ class ExcelTable:
         """Types of the values of all rows."""
         self._warn_of_other_sheets()
         self._warn_of_formulas()
-        rows = ((row.number, row.values) for row in self.rows())
-        return survey_values(self.address, rows, skipped)
+        return survey_values(self.address, self.rows(), skipped)
 
     def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
         """Values unchanged, or as text in a text column."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -70,13 +71,12 @@ class Fetcher:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to another process without connections."""
-        return _make_fetcher, (
-            {
-                "max_bytes": self.max_bytes,
-                "max_sound_bytes": self.max_sound_bytes,
-                **self._web_settings,
-            },
-        )
+        settings: dict[str, Any] = {
+            "max_bytes": self.max_bytes,
+            "max_sound_bytes": self.max_sound_bytes,
+            **self._web_settings,
+        }
+        return partial(Fetcher, **settings), ()
 
     def __enter__(self) -> Self:
         return self
@@ -187,18 +187,6 @@ class Fetcher:
             )
 
 
-def read_content(
-    source: str, *, max_bytes: int = MAX_BYTES, timeout_s: float = 30.0, retries: int = 3
-) -> bytes:
-    """Bytes of one source; for many, share a ``Fetcher``.
-
-    Raises:
-        ItemError: MISSING, UNREADABLE, TOO_MANY_BYTES, DOWNLOAD_FAILED.
-    """
-    with Fetcher(max_bytes=max_bytes, timeout_s=timeout_s, retries=retries) as fetcher:
-        return fetcher.read(source)
-
-
 def _remote_failure(source: str, error: Exception) -> ItemError:
     """The error of an item at an fsspec address."""
     if isinstance(error, FileNotFoundError):
@@ -209,10 +197,6 @@ def _remote_failure(source: str, error: Exception) -> ItemError:
         message = f"{source}: can't be read ({error}); try again later with: zeroshelf retry"
         return ItemError(Reason.DOWNLOAD_FAILED, message)
     return ItemError(Reason.UNREADABLE, f"{source}: can't be opened ({error})")
-
-
-def _make_fetcher(settings: dict[str, Any]) -> Fetcher:
-    return Fetcher(**settings)
 
 
 def _is_sound(source: str) -> bool:

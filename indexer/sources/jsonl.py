@@ -64,8 +64,7 @@ class JsonlTable:
 
     def survey(self, skipped: frozenset[str]) -> Survey:
         """Types of the values of all lines."""
-        rows = ((row.number, row.values) for row in self.rows())
-        return survey_values(self.address, rows, skipped)
+        return survey_values(self.address, self.rows(), skipped)
 
     def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
         """Values as they are, or as text where their column is one of text."""

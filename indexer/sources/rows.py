@@ -14,6 +14,7 @@ from indexer.core import records
 from indexer.core.credentials import without_credentials
 from indexer.core.delimited import is_unicode
 from indexer.core.errors import ItemError
+from indexer.core.given_values import is_missing
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import MAX_ID_BYTES, MAX_METADATA_BYTES, Failure, Item, Kind
 from indexer.sources.columns import INT64, text_form
@@ -44,7 +45,7 @@ def bad_row(kind: Kind, place: str, message: str) -> Failure:
 
 def is_blank(value: Any) -> bool:
     """Whether a cell has no value: none, not a number, or blanks alone."""
-    return value is None or value != value or (isinstance(value, str) and not value.strip())
+    return is_missing(value) or (isinstance(value, str) and not value.strip())
 
 
 def checked_id(value: Any, column: str) -> str:
@@ -62,7 +63,7 @@ def checked_id(value: Any, column: str) -> str:
         value = str(value)
     if isinstance(value, Decimal | UUID) or (isinstance(value, bytes) and len(value) == 16):
         value = text_form(value)
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+    if value == "" or is_missing(value):
         raise ItemError(Reason.BAD_ID, f"no id in the column {column!r}; give each row one")
     if not isinstance(value, str):
         kind = type(value).__name__
@@ -83,7 +84,7 @@ def checked_title(value: Any, column: str) -> str:
     Raises:
         ItemError: UNREADABLE: not valid Unicode, or a list or object.
     """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if is_missing(value):
         return ""
     if not isinstance(value, str | int | float):
         kind = type(value).__name__

@@ -16,7 +16,12 @@ _STARTS = (
     b"\x00\x00\x00\x0cJXL \r\n\x87\n",  # a file of JPEG XL; a bare stream's two bytes are too few
 )
 _HEADER_BYTES = (12, 40, 52, 56, 64, 108, 124)  # of BMP, by its versions
-_BRANDS = frozenset(b"avif avis heic heix heim heis hevc hevx hevm hevs mif1 msf1".split())
+BRANDS = {
+    "AVIF": frozenset(b"avif avis".split()),
+    "HEIF": frozenset(b"heic heix heim heis hevc hevx hevm hevs mif1 msf1".split()),
+}
+"""What a picture in an ISO base media file calls itself, by Pillow's name of its format."""
+
 
 _SOUNDS = (b"fLaC", b"OggS", b"ID3")
 _MOVIES = frozenset(b"isom iso2 iso4 iso5 iso6 mp41 mp42 avc1 M4V  qt   dash".split())
@@ -59,6 +64,6 @@ def is_picture(start: bytes) -> bool:
     if start[:4] == b"RIFF":
         return start[8:12] == b"WEBP"
     if start[4:8] == b"ftyp":
-        return start[8:12] in _BRANDS
+        return any(start[8:12] in brands for brands in BRANDS.values())
     # Two letters alone are too few for a bitmap.
     return start[:2] == b"BM" and int.from_bytes(start[14:18], "little") in _HEADER_BYTES

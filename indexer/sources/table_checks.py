@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from indexer.core.delimited import DELIMITERS
@@ -13,7 +13,7 @@ from indexer.core.errors import SourceError
 from indexer.sources import formats, tables
 from indexer.sources.arrow_types import WIDE
 from indexer.sources.image_patterns import columns_in
-from indexer.sources.options import NO_COLUMN, TableOptions
+from indexer.sources.options import IMAGE_COLUMN, NO_COLUMN, TEXT_COLUMN, TableOptions
 
 _ROLES = ("id_column", "text_column", "vector_column", "group_column")
 
@@ -69,9 +69,9 @@ def check_columns(
             f"--image-pattern {options.image_pattern!r} names no column, so all rows would have "
             "one picture; name one in braces, such as 'images/{id}.jpg'"
         )
-    if options.texts or options.text_column != _default("text_column"):
+    if options.texts or options.text_column != TEXT_COLUMN:
         needed["text_column"] = options.text_column
-    is_default = options.image_column == _default("image_column")
+    is_default = options.image_column == IMAGE_COLUMN
     pictures: tuple[str, ...] = ()
     if not options.texts and not in_pattern and not (given_vectors and is_default):
         pictures = options.image_columns
@@ -140,8 +140,3 @@ def _is_vector(value: object) -> bool:
         and len(value) >= WIDE
         and all(isinstance(number, int | float) for number in value)
     )
-
-
-def _default(option: str) -> object:
-    """The value of an option that the user did not set."""
-    return next(field.default for field in fields(TableOptions) if field.name == option)

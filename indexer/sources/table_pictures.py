@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from indexer.core.errors import ItemError, SourceError
@@ -28,7 +29,7 @@ class TablePictures:
     """
 
     def __init__(self) -> None:
-        self._open: OrderedDict[tuple[str, str], _Cells] = OrderedDict()
+        self._opened = lru_cache(maxsize=OPEN_TABLES)(_Cells)
         self._lock = threading.Lock()
 
     def read(self, place: RowPicture) -> bytes:
@@ -37,12 +38,8 @@ class TablePictures:
         Raises:
             ItemError: MISSING: no such table, row or picture. UNREADABLE: a damaged row.
         """
-        with self._lock:
-            key = (place.table, place.column)
-            cells = self._open.pop(key, None) or _Cells(place)
-            self._open[key] = cells
-            while len(self._open) > OPEN_TABLES:
-                self._open.popitem(last=False)
+        with self._lock:  # else each thread would read a table that is not open yet
+            cells = self._opened(place.table, place.column)
         pictures = pictures_in(cells.cell(place), cells.column)
         contents = [picture for picture in pictures[place.place - 1 : place.place] if picture]
         if not contents or not isinstance(contents[0], bytes):
@@ -55,8 +52,7 @@ class TablePictures:
 
     def close(self) -> None:
         """Close the open tables."""
-        with self._lock:
-            self._open.clear()
+        self._opened.cache_clear()
 
 
 def table_of(source: str) -> RowPicture | None:
@@ -68,12 +64,12 @@ def table_of(source: str) -> RowPicture | None:
 class _Cells:
     """The cells of one column, read forward."""
 
-    def __init__(self, place: RowPicture) -> None:
-        table = formats.open_table(place.table)
+    def __init__(self, address: str, column: str) -> None:
+        table = formats.open_table(address)
         assert table is not None
         self._table: Table = table
-        self._address = place.table
-        self.column = place.column
+        self._address = address
+        self.column = column
         self._lock = threading.Lock()
         self._next = 1
         self._values: Iterator[tuple[int, Any]] | None = None

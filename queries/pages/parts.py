@@ -18,7 +18,7 @@ from indexer.sources import Fetcher, media
 from indexer.sources.decoding import Decoder, thumbnail
 from indexer.sources.decoding.sounds import SoundDecoder
 from indexer.sources.decoding.spectrogram import RATE, spectrogram
-from indexer.sources.shot_frames import frame_of_shot
+from indexer.sources.open_files import frame_of_shot
 
 _BEGINNING = MappingProxyType({START: 0.0, END: 2.0})
 

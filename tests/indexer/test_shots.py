@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.ingestion.shots import ShotSettings, find_shots
-from indexer.sources.video.sampling import sampled
+from indexer.sources.video.packet_plan import sampled
 
 WIDTH = 16
 

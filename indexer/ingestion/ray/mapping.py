@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from indexer.core.threads import one_blas_thread
 from indexer.ingestion.ray.cluster import Cluster
@@ -31,32 +32,15 @@ def side_by_side(
     """
     inputs = iter(inputs)
     # Matrix products run on cores here, without a GPU.
-    with Pool(replace(cluster, gpus=0.0), _WorkerFactory(function)) as pool:
-        pending = deque(pool.call("apply", value) for value in islice(inputs, pool.window))
+    with Pool(replace(cluster, gpus=0.0), partial(_in_worker, function)) as pool:
+        pending = deque(pool.call("__call__", value) for value in islice(inputs, pool.window))
         while pending:
             result = pool.result(pending.popleft())
-            pending.extend(pool.call("apply", value) for value in islice(inputs, 1))
+            pending.extend(pool.call("__call__", value) for value in islice(inputs, 1))
             yield result
 
 
-@dataclass(frozen=True, slots=True)
-class _WorkerFactory(Generic[In, Out]):
-    """Makes the object of each worker."""
-
-    function: Callable[[In], Out]
-
-    def __call__(self) -> _FunctionWorker[In, Out]:
-        # Never left: inputs run in parallel threads of the worker, each with one BLAS thread.
-        one_blas_thread().__enter__()
-        return _FunctionWorker(self.function)
-
-
-@dataclass(frozen=True, slots=True)
-class _FunctionWorker(Generic[In, Out]):
-    """Applies the function in a worker."""
-
-    function: Callable[[In], Out]
-
-    def apply(self, value: In) -> Out:
-        """The function's result."""
-        return self.function(value)
+def _in_worker(function: Callable[[In], Out]) -> Callable[[In], Out]:
+    """Set a worker up, whose threads run inputs in parallel, each with one BLAS thread."""
+    one_blas_thread().__enter__()  # never left: it lasts as long as the worker
+    return function

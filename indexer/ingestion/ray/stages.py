@@ -234,15 +234,10 @@ class RayStages:
             if not isinstance(entry, Loaded):
                 yield entry
                 continue
-            content = entry.content
-            yield Ready(
-                item=entry.item,
-                content_hash=entry.content_hash,
-                decoded=None if isinstance(content, np.ndarray) else content,
-                vector=content if isinstance(content, np.ndarray) else None,
-                previous=entry.previous,
-                shards_at_lookup=entry.shards_at_lookup,
-            )
+            if isinstance(entry.content, np.ndarray):
+                yield entry.ready(vector=entry.content)
+            else:
+                yield entry.ready(entry.content)
 
     def embed(self, batch: Sequence[Ready]) -> Iterator[tuple[Ready, Outcome]]:
         """Start a batch; gives the outcomes of earlier ones, in order, when the window is full.

@@ -16,15 +16,14 @@ from PIL import Image, UnidentifiedImageError
 
 from indexer.core.errors import ItemError, first_line
 from indexer.core.reasons import Reason
+from indexer.sources.signatures import BRANDS
 
 # The decoder checks its own limit; Pillow's is global and only a warning.
 Image.MAX_IMAGE_PIXELS = None
 
 # Only these are tried: Pillow also knows formats that start other programs (EPS).
-FORMATS = (
-    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000"),
-    "HEIF",  # with the extra ``heif``
-)
+_ALWAYS_READ = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000")
+FORMATS = (*_ALWAYS_READ, "HEIF")  # the last with the extra ``heif``
 
 _SIGNATURES = {
     "JPEG": (b"\xff\xd8\xff",),
@@ -34,21 +33,6 @@ _SIGNATURES = {
     "TIFF": (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
     "JPEG2000": (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51"),
     "JPEG XL": (b"\xff\x0a", b"\x00\x00\x00\x0cJXL "),
-}
-_BRANDS = {
-    "AVIF": (b"avif", b"avis"),
-    "HEIF": (
-        b"heic",
-        b"heix",
-        b"heim",
-        b"heis",
-        b"hevc",
-        b"hevx",
-        b"hevm",
-        b"hevs",
-        b"mif1",
-        b"msf1",
-    ),
 }
 _UNSUPPORTED = re.compile(
     r"unsupported|not supported|unknown|not available|not implemented|no codec|cannot handle"
@@ -128,11 +112,7 @@ def open_picture(content: bytes, name: str, timed: TimedContent | None = None) -
             "djxl IN.jxl OUT.png",
         )
     # Pillow raises KeyError for a format without a reader, and hides what others say.
-    formats = (
-        FORMATS
-        if kind == "HEIF"
-        else [format_name for format_name in FORMATS if format_name != "HEIF"]
-    )
+    formats = FORMATS if kind == "HEIF" else _ALWAYS_READ
     try:
         return Image.open(timed or io.BytesIO(content), formats=formats)
     except (ItemError, MemoryError):
@@ -167,8 +147,10 @@ def kind_of(content: bytes) -> str | None:
     if content[:4] == b"RIFF":
         return "WEBP" if content[8:12] == b"WEBP" else None
     if content[4:8] == b"ftyp":
-        return next((kind for kind, all_ in _BRANDS.items() if content[8:12] in all_), None)
-    return next((kind for kind, all_ in _SIGNATURES.items() if content.startswith(all_)), None)
+        return next((kind for kind, brands in BRANDS.items() if content[8:12] in brands), None)
+    return next(
+        (kind for kind, starts in _SIGNATURES.items() if content.startswith(starts)), None
+    )
 
 
 def quiet_libraries() -> None:
@@ -234,9 +216,7 @@ def _no_picture(content: bytes, name: str, error: Exception) -> ItemError:
     )
     if not isinstance(error, UnidentifiedImageError):
         cause += f" ({error})"
-    readable = ", ".join(
-        format_name for format_name in FORMATS if format_name != "HEIF" or _has_heif()
-    )
+    readable = ", ".join(FORMATS if _has_heif() else _ALWAYS_READ)
     return ItemError(Reason.NOT_A_PICTURE, f"{name}: {cause}; readable are {readable}")
 
 

@@ -50,8 +50,7 @@ class FeedTable:
     def survey(self, skipped: frozenset[str]) -> Survey:
         """Types of the columns; the number of products is unknown."""
         if isinstance(self.table, JsonlTable):  # a feed changes its values
-            rows = ((row.number, row.values) for row in self.rows())
-            return survey_values(self.address, rows, skipped)
+            return survey_values(self.address, self.rows(), skipped)
         return replace(self.table.survey(skipped), rows=None)
 
     def converter(self, column: str, kind: ColumnType | None) -> Convert | None:

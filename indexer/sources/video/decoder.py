@@ -17,13 +17,19 @@ from typing import IO
 from indexer.core.errors import ItemError
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
-from indexer.sources.video.containers import LONGEST, container_of
 from indexer.sources.video.reader import VideoReader, damaged
 
 _BUFFER = 2**18
 
 _EACH_FRAME = 1000.0
 """Looks a second at which each frame is looked at."""
+
+_START = 12
+"""Bytes of a file that tell its container."""
+
+_EBML = b"\x1a\x45\xdf\xa3"
+_MOVIE_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+"""What a file of QuickTime or MP4 begins with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +71,7 @@ class VideoDecoder:
                 "--max-video-bytes",
             )
         file.seek(0)
-        container_format = container_of(file.read(LONGEST))
+        container_format = _container_of(file.read(_START))
         if container_format is None:
             raise ItemError(
                 Reason.NOT_A_VIDEO,
@@ -105,6 +111,15 @@ class VideoDecoder:
         except ItemError:
             with exact.opened(file, name) as reader:
                 return next(reader.frames()).pixels
+
+
+def _container_of(start: bytes) -> str | None:
+    """FFmpeg's name of the container of a file with this start; None for others."""
+    if start.startswith(_EBML):
+        return "matroska"
+    if start[:4] == b"RIFF" and start[8:12] == b"AVI ":
+        return "avi"
+    return "mov" if start[4:8] in _MOVIE_ATOMS else None
 
 
 def _pyav(name: str) -> ModuleType:

@@ -1,4 +1,4 @@
-"""Chooses the packets of a video that its decoder needs; pure.
+"""Chooses the frames of a video that are looked at, and the packets that its decoder needs; pure.
 
 One frame a slot of time is looked at, of 25 or so that the file has. Packets tell their times
 before they are decoded, so the frames that are looked at are chosen from packets. The decoder is
@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from itertools import islice, pairwise, takewhile
 from typing import Generic, TypeVar
 
-from indexer.sources.video.sampling import slot_of
-
 T = TypeVar("T")
 
 _MOST_PENDING = 1_000
 """Packets that wait for a choice, at most; some files have a key frame an hour."""
+
+_ROUNDING = 1e-6
+"""Share of a slot: times are sums of fractions, and a frame at 3.9999999 s is that of 4 s."""
 
 _MOST_REORDERED = 64
 """Frames that are shown in another order than decoded, at most; codecs allow 16."""
@@ -153,3 +154,39 @@ def _decided(pending: deque[PlannedPacket[T]]) -> list[PlannedPacket[T]]:
         if packet.is_key:
             is_needed = False
     return needed[::-1]
+
+
+def sampled(
+    frames: Iterable[tuple[float, T]], *, fps: float, start_s: float = 0.0
+) -> Iterator[tuple[float, T]]:
+    """One frame a slot of ``1 / fps`` seconds: the first in it.
+
+    A frame that is shown for longer than a slot comes once. Where a slot has no frame, and a newer
+    one than that of the slot before is on the screen, that one is taken: a slide that appears
+    between two slots and stays is seen.
+
+    Args:
+        frames: with their times in seconds, in order; all of them, or the more important ones.
+        fps: slots a second.
+        start_s: time of the first slot.
+
+    Yields:
+        The time at which a slot begins, and its frame.
+    """
+    due = 0
+    on_screen: T | None = None
+    for time_s, frame in frames:
+        slot = slot_of(time_s, fps=fps, start_s=start_s)
+        if slot > due and on_screen is not None:
+            yield start_s + due / fps, on_screen
+            due, on_screen = due + 1, None
+        if slot >= due:
+            yield start_s + slot / fps, frame
+            due, on_screen = slot + 1, None
+        else:
+            on_screen = frame
+
+
+def slot_of(time_s: float, *, fps: float, start_s: float = 0.0) -> int:
+    """Number of the slot of a time; negative before the first one."""
+    return math.floor((time_s - start_s) * fps + _ROUNDING)

@@ -17,8 +17,7 @@ from indexer.core.errors import ItemError, first_line
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
 from indexer.sources.video.key_frames import starts_anew
-from indexer.sources.video.packet_plan import PlannedPacket, needed_packets
-from indexer.sources.video.sampling import sampled
+from indexer.sources.video.packet_plan import PlannedPacket, needed_packets, sampled
 
 if TYPE_CHECKING:
     import av

@@ -25,8 +25,8 @@ from indexer.jobs.removal import remove_items
 from indexer.sources import Fetcher, media
 from indexer.sources.decoding import thumbnail
 from indexer.sources.decoding.spectrogram import RATE, spectrogram
+from indexer.sources.open_files import frame_of_shot
 from indexer.sources.rows import checked_id, checked_metadata
-from indexer.sources.shot_frames import frame_of_shot
 from queries.service.access import requires
 from queries.service.description import body
 from queries.service.engine import Engine

@@ -19,7 +19,7 @@ import pytest
 
 from indexer.core.errors import ItemError
 from indexer.core.reasons import Reason
-from indexer.sources import Fetcher, read_content
+from indexer.sources import Fetcher
 
 
 class Server(ThreadingHTTPServer):
@@ -159,10 +159,10 @@ def refused(fetcher: Fetcher, source: str) -> ItemError:
     return caught.value
 
 
-def test_file(tmp_path: Path) -> None:
+def test_file(tmp_path: Path, fetcher: Fetcher) -> None:
     """A local file's bytes."""
     (tmp_path / "a b#c%20.jpg").write_bytes(b"picture")
-    assert read_content(f"{tmp_path}/a b#c%20.jpg") == b"picture"
+    assert fetcher.read(f"{tmp_path}/a b#c%20.jpg") == b"picture"
 
 
 @pytest.mark.parametrize("name", ["none.jpg", "file/below", "nothing#3"])

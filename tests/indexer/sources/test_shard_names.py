@@ -19,11 +19,17 @@ from webdataset.tariterators import group_by_keys, tar_file_iterator
 
 from indexer.core.protocols import left_out
 from indexer.core.records import FURTHER_PICTURES, Failure, Item
-from indexer.sources import TableOptions, open_sources, read_content
+from indexer.sources import Fetcher, TableOptions, open_sources
 from indexer.sources.shard_index import ShardIndex
 from indexer.sources.shard_names import DEFAULT_EXTENSIONS, picture_extensions
 
 JPEG = b"\xff\xd8\xff a picture's bytes: "
+
+
+def read_content(source: str) -> bytes:
+    """The bytes that an item's source names."""
+    with Fetcher() as fetcher:
+        return fetcher.read(source)
 
 
 def packed(names: Sequence[str], **options: Any) -> bytes:

@@ -13,7 +13,13 @@ import pytest
 from indexer.core.errors import ItemError, SourceError
 from indexer.core.reasons import Reason
 from indexer.core.records import Failure, Item, Kind
-from indexer.sources import TableOptions, open_sources, read_content
+from indexer.sources import Fetcher, TableOptions, open_sources
+
+
+def read_content(source: str) -> bytes:
+    """The bytes that an item's source names."""
+    with Fetcher() as fetcher:
+        return fetcher.read(source)
 
 
 def shard(path: Path, members: dict[str, bytes], mode: str = "w") -> Path:
