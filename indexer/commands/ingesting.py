@@ -159,7 +159,7 @@ def ingest(
         max_views=max_views,
         logit_scale=logit_scale,
         index=index,
-        layout=Layout.asked(vector_type, index_metadata or ()),
+        layout=Layout.of_options(vector_type, index_metadata or ()),
         staging=staging,
         partition_key=partition_key,
         text_columns=None if text_columns is None else split_names(text_columns),

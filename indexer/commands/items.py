@@ -183,7 +183,7 @@ def rebuild(
         size = job.rebuild(
             common,
             index=index,
-            layout=Layout.asked(vector_type, index_metadata or ()),
+            layout=Layout.of_options(vector_type, index_metadata or ()),
             staging=staging,
             watch=watch,
         )

@@ -54,7 +54,7 @@ def copy(
             to_db=to_db,
             to_token=to_token,
             index=index,
-            layout=Layout.asked(vector_type, index_metadata or ()),
+            layout=Layout.of_options(vector_type, index_metadata or ()),
             staging=staging,
             watch=watch,
         )

@@ -16,6 +16,7 @@ from indexer.core.records import DoubleArray, FloatArray, IndexArray, Part
 
 Box = tuple[int, int, int, int]
 
+# Sides of a region: so wide a step leaves few regions even of the longest picture.
 _WIDEST_STEP = 1000.0
 
 SMALLEST_SIDE = 16

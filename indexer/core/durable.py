@@ -46,9 +46,11 @@ def aside_of(target: Path) -> Path:
 
 def replace_durably(aside: Path, target: Path) -> None:
     """Put a finished file in its place so that a crash leaves the old one or the new one."""
+    # Else a crash could leave the new name with bytes that never reached the disk.
     with aside.open("rb") as stream:
         os.fsync(stream.fileno())
     aside.replace(target)
+    # The name is in the folder, which the system writes by itself, at another time.
     folder = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

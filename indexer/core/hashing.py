@@ -27,11 +27,15 @@ def described_hash(item: Item | EmbeddedItem, *, with_title: bool = False) -> st
         with_title: the row has the vector of its title too.
     """
     metadata = canonical_json(item.metadata) if isinstance(item, Item) else item.metadata_json
-    described = [item.kind, item.source, item.title, metadata, *["title vector"] * with_title]
-    described += ["part of", item.parent_id] if item.parent_id else []
+    described = [item.kind, item.source, item.title, metadata]
+    if with_title:
+        described.append("title vector")
+    if item.parent_id:
+        described += ["part of", item.parent_id]
     # Where rows of a table are parts, the first one describes their item, so their order counts.
     part = item.part if isinstance(item, Item) else json.loads(item.part_json or "{}")
     if item.parent_id and ROW in part:
+        # A database may give 2.0 for the 2 that was stored.
         described.append(f"row {part[ROW]:g}, {part.get(VIEW, 0):g}")
     text = _described.encode(described)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

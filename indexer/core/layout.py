@@ -113,7 +113,7 @@ class Layout:
     indexed: tuple[IndexedColumn, ...] = ()
 
     @classmethod
-    def asked(cls, vector_type: str | None, columns: Sequence[str]) -> Self:
+    def of_options(cls, vector_type: str | None, columns: Sequence[str]) -> Self:
         """Out of the values of ``--vector-type`` and ``--index-metadata``.
 
         Raises:

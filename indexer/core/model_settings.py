@@ -97,12 +97,12 @@ def text_prompts(
     document = next(iter(document_prompts), "")
     query = model_prompts.get("query") or fallback
     return TextPrompts(
-        document=document if settings.prompt is None else _asked(settings.prompt, model_prompts),
+        document=document if settings.prompt is None else _prompt_text(settings.prompt, model_prompts),
         query=query
         if settings.query_prompt is None
-        else _asked(settings.query_prompt, model_prompts),
+        else _prompt_text(settings.query_prompt, model_prompts),
     )
 
 
-def _asked(prompt: str, model_prompts: Mapping[str, str]) -> str:
+def _prompt_text(prompt: str, model_prompts: Mapping[str, str]) -> str:
     return model_prompts.get(prompt, prompt)

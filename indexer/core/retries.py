@@ -45,7 +45,7 @@ def patiently(attempt: Callable[[], Result], *, gives_up: Callable[[], bool]) ->
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
-def deadline(patience_s: float | None = None) -> Callable[[], bool]:
-    """Gives up after this time, counted from now; ``PATIENCE_S`` if None."""
-    until = time.monotonic() + (PATIENCE_S if patience_s is None else patience_s)
+def deadline() -> Callable[[], bool]:
+    """Gives up after ``PATIENCE_S``, counted from now."""
+    until = time.monotonic() + PATIENCE_S
     return lambda: time.monotonic() > until

@@ -58,7 +58,7 @@ def log_losses(scores: Scores, truth: IndexArray, temperature: float) -> DoubleA
     return np.asarray((log_sum_exp(scores, temperature) - true_scores) / temperature)
 
 
-def fit_temperature(scores: Scores, truth: IndexArray, *, unit: float = 1.0) -> float:
+def fit_temperature(scores: Scores, truth: IndexArray) -> float:
     """The temperature of least log loss: temperature scaling.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599. The
@@ -69,20 +69,19 @@ def fit_temperature(scores: Scores, truth: IndexArray, *, unit: float = 1.0) -> 
     Args:
         scores: (n, k), n at least 1.
         truth: int64 (n,), columns.
-        unit: what the scores spread by; the range is exp(-4) to exp(3) times it.
     """
     highest = scores.max(axis=1, keepdims=True)
     true_gap = np.take_along_axis(scores - highest, truth[:, np.newaxis], axis=1).mean()
     low, high = LOWEST_LOG_TEMPERATURE, HIGHEST_LOG_TEMPERATURE
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        expected = (softmax(scores, unit * np.exp(middle)) * (scores - highest)).sum(axis=1).mean()
+        expected = (softmax(scores, np.exp(middle)) * (scores - highest)).sum(axis=1).mean()
         # Expected above true: the rows are too sure of the wrong columns.
         if expected > true_gap:
             low = middle
         else:
             high = middle
-    return float(unit * np.exp((low + high) / 2))
+    return float(np.exp((low + high) / 2))
 
 
 def fit_confidence_temperature(scores: Scores, truth: IndexArray) -> float:

@@ -79,7 +79,7 @@ class Detector:
                 "--object-words 'bag,shoe,lamp', or add labels."
             )
         self._device = resolve_device(device)
-        self._family, self._processor, self._model, commit = _found(model, self._device)
+        self._family, self._processor, self._model, commit = _detector_of(model, self._device)
         self._threshold = _THRESHOLDS[self._family] if threshold is None else threshold
         self._most = most
         self._require_short()
@@ -186,7 +186,7 @@ def require_detector(model: str, device: str | None = None) -> None:
     Raises:
         ModelError: not at hand, does not load, or is no detector.
     """
-    _found(model, resolve_device(device))
+    _detector_of(model, resolve_device(device))
 
 
 def _rounded(corners: tuple[float, ...], width: int, height: int) -> tuple[int, int, int, int]:
@@ -197,7 +197,7 @@ def _rounded(corners: tuple[float, ...], width: int, height: int) -> tuple[int, 
     return left, top, right - left, bottom - top
 
 
-def _found(model: str, device: str) -> tuple[str, Any, Any, str]:
+def _detector_of(model: str, device: str) -> tuple[str, Any, Any, str]:
     """A detector's family, processor, model and commit.
 
     Raises:

@@ -242,7 +242,7 @@ def _keep_freed_memory() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):  # other C libraries have no mallopt
             mallopt = ctypes.CDLL(None).mallopt
-            mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)
+            mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)  # the largest that glibc takes
             mallopt(_M_TRIM_THRESHOLD, _FREED_BYTES_KEPT)
 
 

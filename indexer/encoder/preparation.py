@@ -183,15 +183,15 @@ class Preparation:
     Args:
         model: its name, for messages.
         processor: gives its image processor, of transformers; called when it is first needed.
-        known: what an earlier start found out; with it the processor is not needed for most.
+        prepared_by: what an earlier start found out; with it the processor is not needed for most.
     """
 
     def __init__(
-        self, model: str, processor: Callable[[], Any], known: PreparedBy | None = None
+        self, model: str, processor: Callable[[], Any], prepared_by: PreparedBy | None = None
     ) -> None:
         self._model = model
         self._load_processor = processor
-        self._known = known
+        self._prepared_by = prepared_by
 
     def prepare(self, picture: Pixels) -> Pixels:
         """Resize and crop, leaving bytes: by torch where it gives the same, else by the processor.
@@ -243,7 +243,7 @@ class Preparation:
         return None if self.resizing is None else DECODED_SIDES * self.resizing.shorter_side
 
     @property
-    def found(self) -> PreparedBy | None:
+    def reusable(self) -> PreparedBy | None:
         """What a later start may rely on; None where the processor itself is needed."""
         if self.resizing is None or self.normalisation is None:
             return None
@@ -254,21 +254,21 @@ class Preparation:
     @cached_property
     def resizing(self) -> Resizing | None:
         """How torch resizes as the processor does; None where it can't."""
-        if self._known is not None:
-            return self._known.resizing
+        if self._prepared_by is not None:
+            return self._prepared_by.resizing
         return resizing_of(self._processor, self.process)
 
     @cached_property
     def normalisation(self) -> Normalisation | None:
         """How pixel values are normalised; None where the processor does more than that."""
-        if self._known is not None:
-            return self._known.normalisation
+        if self._prepared_by is not None:
+            return self._prepared_by.normalisation
         return normalisation_of(self._processor, self.normalised)
 
     @cached_property
     def _crops(self) -> bool:
-        if self._known is not None:
-            return self._known.crops
+        if self._prepared_by is not None:
+            return self._prepared_by.crops
         # A processor that makes every picture of one size squeezes the ends in before it crops.
         settings = self._processor.to_dict()
         in_proportion = set(settings.get("size") or {}) == {"shortest_edge"}

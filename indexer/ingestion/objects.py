@@ -105,24 +105,24 @@ class ObjectSegmenter:
             content = content_of(item, self.fetch)
             whole = replace(item, file_hash=sha256(content))
             if self.finder is None:
-                boxes = self._kept(whole, stored)
+                boxes = self._stored_boxes(whole, stored)
             elif _is_complete(whole, stored, self.finder.recipe):
                 boxes = _rows_of(whole, stored)
             else:
-                boxes = self._new(whole, content, self.finder)
+                boxes = self._new_boxes(whole, content, self.finder)
             item = replace(item, content=content)
         except ItemError:
             boxes = _rows_of(item, stored)
         self.tally.boxes += len(boxes)
         return [item, *boxes]
 
-    def _kept(self, whole: Item, stored: Sequence[StoredCut]) -> list[Entry]:
+    def _stored_boxes(self, whole: Item, stored: Sequence[StoredCut]) -> list[Entry]:
         """The stored boxes of a file that is what it was, however they were found."""
         boxes_of_file = [box for box in stored if _is_of_file(whole, box)]
         self.tally.outdated += len(stored) - len(boxes_of_file)
         return _rows_of(whole, boxes_of_file)
 
-    def _new(self, whole: Item, content: bytes, finder: ObjectFinder) -> list[Entry]:
+    def _new_boxes(self, whole: Item, content: bytes, finder: ObjectFinder) -> list[Entry]:
         pixels = self.decode(content, whole.source)
         with self.tally.stopwatch:
             try:

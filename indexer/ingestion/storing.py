@@ -38,8 +38,6 @@ class StoreWriter:
     Args:
         decisions: decisions on a shard's rows, where it was categorized.
         on_rows: called in the thread with the number of rows written.
-        patience_s: how long to wait for a database that is away, after all is embedded;
-            ``retries.PATIENCE_S`` if None.
     """
 
     def __init__(
@@ -49,13 +47,11 @@ class StoreWriter:
         *,
         decisions: Decisions = lambda _: None,
         on_rows: Callable[[int], None] = lambda _: None,
-        patience_s: float | None = None,
     ) -> None:
         self._archive = archive
         self._store = store
         self._decisions = decisions
         self._on_rows = on_rows
-        self._patience_s = patience_s
         # Unbounded, since it holds numbers only: many shards wait while the database is away.
         self._shards: queue.Queue[int | None] = queue.Queue()
         self._unflushed: list[int] = []
@@ -64,6 +60,7 @@ class StoreWriter:
         self._stored: queue.Queue[int] = queue.Queue()
         self._gives_up: Callable[[], bool] | None = None
         self._error: ZeroshelfError | None = None
+        # A daemon: a job that is interrupted while it waits for this thread ends all the same.
         self._thread = threading.Thread(target=self._run, name="storing", daemon=True)
         self._thread.start()
 
@@ -85,7 +82,7 @@ class StoreWriter:
             StoreError: the database refused or stayed away; the shards are in the archive.
         """
         # Before the end is queued: the thread may wait for the database, and asks for this there.
-        self._gives_up = deadline(self._patience_s)
+        self._gives_up = deadline()
         self._shards.put(None)
         self._thread.join()
         if self._error is not None:
@@ -123,7 +120,7 @@ class StoreWriter:
         self._unflushed, self._unflushed_rows = [], 0
 
     def _patiently(self, action: Callable[[], None]) -> None:
-        """Retry until the database is back, or until ``patience_s`` after the job's end."""
+        """Retry until the database is back, or until patience has ended after the job's end."""
         patiently(action, gives_up=lambda: self._gives_up is not None and self._gives_up())
 
 
@@ -146,7 +143,6 @@ def store_unstored(
     *,
     decisions: Decisions,
     watch: Watch = Watch(),
-    patience_s: float | None = None,
     rows_at_once: int = 1,
     changed: Mapping[int, Collection[int]] | None = None,
 ) -> int:
@@ -156,8 +152,6 @@ def store_unstored(
 
     Args:
         watch: follows the rows written.
-        patience_s: how long to wait for a database that is away; ``retries.PATIENCE_S`` if
-            None.
         rows_at_once: shards are written together until they have so many rows.
         changed: the rows to store of these shards; of others all are stored.
 
@@ -181,16 +175,16 @@ def store_unstored(
         batch.add(shard, archive, ledger, decisions, rows)
         if len(batch.rows) < rows_at_once and shard != shards[-1]:
             continue
-        patiently(partial(batch.write_to, store), gives_up=deadline(patience_s))
+        patiently(partial(batch.write_to, store), gives_up=deadline())
         watch.advance(len(batch.rows))
         unflushed += batch.shards
         rows_since += len(batch.rows)
         written += len(batch.rows)
         batch = _ShardBatch()
         if rows_since >= FLUSH_ROWS:
-            patiently(flush, gives_up=deadline(patience_s))
+            patiently(flush, gives_up=deadline())
             unflushed, rows_since = [], 0
-    patiently(flush, gives_up=deadline(patience_s))
+    patiently(flush, gives_up=deadline())
     return written
 
 
@@ -241,7 +235,6 @@ def store_again(
     *,
     decisions: Decisions,
     watch: Watch = Watch(),
-    patience_s: float | None = None,
     changed: Mapping[int, Collection[int]] | None = None,
     publish: Callable[[], None] = lambda: None,
 ) -> None:
@@ -262,15 +255,7 @@ def store_again(
         changed = {shard: rows for shard, rows in changed.items() if shard not in unstored}
     ledger.stored.unmark(archive.shards() if changed is None else changed)
     publish()
-    store_unstored(
-        archive,
-        ledger,
-        store,
-        decisions=decisions,
-        watch=watch,
-        patience_s=patience_s,
-        changed=changed,
-    )
+    store_unstored(archive, ledger, store, decisions=decisions, watch=watch, changed=changed)
 
 
 def _upsert(

@@ -10,7 +10,7 @@ from typing import Any
 from indexer.core.errors import SourceError
 from indexer.sources import addresses
 from indexer.sources.class_labels import class_features
-from indexer.sources.columnar import BATCH_BYTES, BATCH_ROWS, ColumnarTable, row_values
+from indexer.sources.columnar import ColumnarTable, row_values, rows_a_batch
 from indexer.sources.tables import Row, cut_short
 
 
@@ -92,7 +92,6 @@ def _opened(content: Any) -> tuple[Any, Iterator[Any]]:
 
 def _parts(batch: Any) -> Iterator[Any]:
     """Slices of a batch that need little memory: a batch of datasets may hold all rows."""
-    bytes_a_row = max(1, batch.nbytes // max(1, batch.num_rows))
-    size = max(1, min(BATCH_ROWS, BATCH_BYTES // bytes_a_row))
+    size = rows_a_batch(batch.nbytes, batch.num_rows)
     for start in range(0, batch.num_rows, size):
         yield batch.slice(start, size)

@@ -66,6 +66,12 @@ class ColumnarTable(ABC):
         return converter(kind, column)
 
 
+def rows_a_batch(size: int, rows: int) -> int:
+    """Rows to read at a time of a table of so many bytes and rows: fewer where pictures are in it."""
+    bytes_a_row = max(1, size // max(1, rows))
+    return max(1, min(BATCH_ROWS, BATCH_BYTES // bytes_a_row))
+
+
 def row_values(
     batch: Any, rows_before: int, classes: Mapping[str, Feature] = MappingProxyType({})
 ) -> list[Row]:

@@ -120,6 +120,7 @@ class Fetcher:
             ItemError: MISSING, UNREADABLE, TOO_MANY_BYTES, DOWNLOAD_FAILED.
         """
         place = table_of(source)
+        # A file may itself be called like a row: list.csv#2.
         if place is not None and not (_is_local(source) and Path(source).is_file()):
             content = self._tables.read(place)
             self._check_size(source, len(content))

@@ -55,6 +55,7 @@ def open_tables(tables: FolderTables, options: TableOptions) -> ChainedSource:
     for location in tables.locations:
         table = formats.open_table(addresses.join(location.root, location.path), options)
         assert table is not None
+        # The files are one table: the columns that were found in the first one are those of all.
         source = table_source(table, sources[0].options if sources else options, location)
         # Checking each remote file beforehand would take longer than reading them.
         if not sources or not addresses.is_remote(location.root):

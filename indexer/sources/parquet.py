@@ -10,7 +10,7 @@ from typing import Any
 from indexer.core.errors import SourceError
 from indexer.sources import addresses
 from indexer.sources.class_labels import class_features
-from indexer.sources.columnar import BATCH_BYTES, BATCH_ROWS, ColumnarTable, row_values
+from indexer.sources.columnar import ColumnarTable, row_values, rows_a_batch
 from indexer.sources.tables import Row, cut_short
 
 
@@ -19,7 +19,6 @@ class ParquetTable(ColumnarTable):
     """Parquet, read in small batches."""
 
     address: str
-    batch_rows: int = BATCH_ROWS
 
     def schema(self) -> Any:
         """The Arrow schema."""
@@ -39,7 +38,7 @@ class ParquetTable(ColumnarTable):
         with self._file() as file:
             classes = class_features(file.schema_arrow)
             try:
-                for batch in file.iter_batches(batch_size=self._batch_rows(file)):
+                for batch in file.iter_batches(batch_size=_batch_rows(file)):
                     yield from row_values(batch, number, classes)
                     number += batch.num_rows
             except (pa.ArrowException, OSError) as error:
@@ -57,7 +56,7 @@ class ParquetTable(ColumnarTable):
                 group += 1
             try:
                 for batch in file.iter_batches(
-                    batch_size=self._batch_rows(file),
+                    batch_size=_batch_rows(file),
                     row_groups=range(group, len(groups)),
                     columns=[column],
                 ):
@@ -69,13 +68,6 @@ class ParquetTable(ColumnarTable):
                     f"{self.address}: damaged from row {rows_before + 1:,} on ({error}); "
                     "fetch it again"
                 ) from error
-
-    def _batch_rows(self, file: Any) -> int:
-        """Fewer rows at a time where pictures make them large."""
-        rows = max(1, file.metadata.num_rows)
-        groups = map(file.metadata.row_group, range(file.num_row_groups))
-        bytes_a_row = max(1, sum(group.total_byte_size for group in groups) // rows)
-        return int(max(1, min(self.batch_rows, BATCH_BYTES // bytes_a_row)))
 
     @contextmanager
     def _file(self) -> Iterator[Any]:
@@ -91,3 +83,8 @@ class ParquetTable(ColumnarTable):
                     f"{self.address}: not a readable Parquet file ({error}); write it again"
                 ) from error
             yield file
+
+
+def _batch_rows(file: Any) -> int:
+    groups = map(file.metadata.row_group, range(file.num_row_groups))
+    return rows_a_batch(sum(group.total_byte_size for group in groups), file.metadata.num_rows)

@@ -24,6 +24,7 @@ SPLIT_COLUMN = "split"
 _SPLITS = "train|training|test|testing|validation|valid|val|dev|eval|evaluation"
 _SPLIT_FILE = re.compile(rf"({_SPLITS})(?:-\d+-of-\d+(?:-[0-9a-f]+)?)?\.[a-z.]+", re.IGNORECASE)
 _SPLIT_FOLDER = re.compile(_SPLITS, re.IGNORECASE)
+# 18 digits always fit an int64; a number like 007 is a code.
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
 _TRANSACTIONS = {

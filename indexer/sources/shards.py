@@ -232,6 +232,7 @@ def _side_file(group: Group, extension: str) -> str:
 @contextmanager
 def _opened(address: str) -> Iterator[tarfile.TarFile]:
     with addresses.open_binary(address) as raw:
+        # By its bytes: many that are packed are called .tar.
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         file: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]

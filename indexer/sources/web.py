@@ -17,7 +17,7 @@ from indexer.core.errors import ItemError, UsageError
 from indexer.core.hashing import sha256
 from indexer.core.reasons import Reason
 from indexer.core.records import Download
-from indexer.sources.hosts import PER_HOST, Hosts
+from indexer.sources.hosts import Hosts
 
 if TYPE_CHECKING:
     import httpx
@@ -66,16 +66,15 @@ class Web:
         timeout_s: float,
         retries: int,
         backoff_s: float,
-        per_host: int = PER_HOST,
-        headers: Mapping[str, str] | None = None,
-        sleep: Callable[[float], object] = time.sleep,
+        per_host: int,
+        headers: Mapping[str, str],
     ) -> None:
         self._limit_of = limit_of
         self._timeout_s = timeout_s
         self._retries = retries
         self._backoff_s = backoff_s
-        self._headers = dict(headers or {})
-        self._hosts = Hosts(per_host, sleep=sleep)
+        self._headers = dict(headers)
+        self._hosts = Hosts(per_host)
         self._client: httpx.Client | None = None
         self._lock = threading.Lock()
         self._turn = threading.Condition()

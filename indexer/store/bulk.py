@@ -130,6 +130,7 @@ def wait_for_imports(collection: Collection) -> bool:
         StoreUnavailableError: an import runs for an hour, or the server is away.
     """
     connection = collection.connection
+    # MilvusClient has no call for imports, its handler has.
     handler = connection.client._get_connection()
     until = time.monotonic() + LONG_TIMEOUT_S
     while time.monotonic() < until:

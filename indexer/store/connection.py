@@ -30,6 +30,9 @@ CONNECT_TIMEOUT_S = 5.0
 SERVED_TIMEOUT_S = 120.0
 """The same for a process that serves a Milvus Lite database: its lock says that it lives."""
 
+SERVER_TIMEOUT_S = 30.0
+"""For one read or write on a server."""
+
 LITE_TIMEOUT_S = 600.0
 """Milvus Lite runs on this machine: it may be slow (large searches, compaction), never away."""
 
@@ -86,7 +89,7 @@ class Connection:
             _release(self.address.path)
 
 
-def connect(address: Address, *, token: str, timeout_s: float) -> Connection:
+def connect(address: Address, *, token: str) -> Connection:
     """Open a database, or ask the process that serves it.
 
     Raises:
@@ -97,26 +100,25 @@ def connect(address: Address, *, token: str, timeout_s: float) -> Connection:
     path = address.path
     server = None if path is None else find_server(path)
     if path is not None and server is None:
-        return _open_here(path, address, token=token, timeout_s=timeout_s)
+        return _open_here(path, address, token=token)
     # One that holds its lock is alive, and on a busy machine slow: it is waited for.
     patience_s = CONNECT_TIMEOUT_S if server is None else SERVED_TIMEOUT_S
     uri = address.uri if server is None else server.uri
     client = _client(address, uri, token=token, timeout_s=patience_s)
     connection = Connection(client, address, patience_s)
     is_lite = connection.server_info().is_lite
-    limit_s = max(timeout_s, LITE_TIMEOUT_S) if is_lite else timeout_s
+    limit_s = LITE_TIMEOUT_S if is_lite else SERVER_TIMEOUT_S
     return replace(connection, timeout_s=limit_s, is_lite=is_lite)
 
 
-def _open_here(path: Path, address: Address, *, token: str, timeout_s: float) -> Connection:
+def _open_here(path: Path, address: Address, *, token: str) -> Connection:
     uri = _acquire(path)
     try:
         client = _client(address, uri, token=token)
     except BaseException:
         _release(path)
         raise
-    limit_s = max(timeout_s, LITE_TIMEOUT_S)
-    return Connection(client, address, limit_s, is_lite=True, is_shared=False)
+    return Connection(client, address, LITE_TIMEOUT_S, is_lite=True, is_shared=False)
 
 
 def _client(address: Address, uri: str, *, token: str, timeout_s: float = CONNECT_TIMEOUT_S) -> Any:

@@ -21,8 +21,6 @@ from indexer.store.physical import PhysicalCollections, collection_name_of
 from indexer.store.state import CollectionState, Memory, memory, read_state
 from indexer.store.tuning import TUNING_PROPERTY, from_property
 
-DEFAULT_TIMEOUT_S = 30.0
-
 
 class Database:
     """A connection to Milvus Lite or to a Milvus server; a context manager.
@@ -37,21 +35,17 @@ class Database:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._client = connection.client
-        self._timeout_s = connection.timeout_s
         self._collections = PhysicalCollections(connection)
         self._closed = False
 
     @classmethod
-    def connect(
-        cls, uri: str, *, token: str = "", timeout_s: float = DEFAULT_TIMEOUT_S
-    ) -> Database:
+    def connect(cls, uri: str, *, token: str = "") -> Database:
         """Open the database at a URI.
 
         Args:
             uri: the path of a Milvus Lite database (ends in ``.db``, made if missing), or
                 ``http://HOST:19530``.
             token: ``user:password`` or an API key, for a server.
-            timeout_s: limit of one read or write on a server.
 
         Raises:
             ConfigError: the URI is neither.
@@ -59,7 +53,7 @@ class Database:
             StoreLockedError: another process has the Milvus Lite database open.
             StoreError: the path is no database, or the server refused the token.
         """
-        return cls(connect(addresses.parse(uri), token=token, timeout_s=timeout_s))
+        return cls(connect(addresses.parse(uri), token=token))
 
     def __enter__(self) -> Self:
         return self

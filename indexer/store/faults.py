@@ -135,9 +135,9 @@ def _filter_cause(row_filter: Filter, message: str) -> str:
     cause = ": ".join(line for line in lines if line not in {"", "^", quoted})
     start = row_filter.expression.rfind(row_filter.typed)
 
-    def column(found: re.Match[str]) -> str:
+    def column(match: re.Match[str]) -> str:
         # A list is rewritten for Milvus Lite: a column of that is none of the typed filter.
-        return f" at column {max(int(found[1]) - start, 1)}" if start >= 0 else ""
+        return f" at column {max(int(match[1]) - start, 1)}" if start >= 0 else ""
 
     cause = re.sub(r" at column (\d+)", column, cause).rstrip(".")
     return cause if cause.endswith("?") else f"{cause}."

@@ -65,18 +65,18 @@ def stored_labels(expression: str) -> set[str]:
     return keys | {"label" for match in matches if match["field"]}
 
 
-def require_keys(expression: str, known: Collection[str]) -> None:
+def require_keys(expression: str, columns: Collection[str]) -> None:
     """Refuse a filter by a column that no item has: it would find nothing, or everything.
 
     Raises:
         UsageError: it names the nearest ones.
     """
     for key in metadata_keys(expression):
-        if key not in known:
-            columns = f" There are: {', '.join(map(repr, sorted(known)[:20]))}."
+        if key not in columns:
+            listed = f" There are: {', '.join(map(repr, sorted(columns)[:20]))}."
             raise UsageError(
                 f"filter {expression!r}: no item has a column {key!r} in its metadata."
-                f"{did_you_mean(key, known) or columns}"
+                f"{did_you_mean(key, columns) or listed}"
             )
 
 

@@ -122,9 +122,12 @@ def test_a_database_that_is_back_for_the_flush_is_flushed_once_more(
     assert (stored, told) == ([1, 2, 3], [2, 2, 2])
 
 
-def test_a_database_that_stays_away_is_an_error_and_nothing_is_marked(archive: Archive) -> None:
+def test_a_database_that_stays_away_is_an_error_and_nothing_is_marked(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Patience ends; the archive still has all that waits."""
-    job = StoreWriter(archive, FakeItemStore(away=10_000), patience_s=0.05)
+    monkeypatch.setattr("indexer.core.retries.PATIENCE_S", 0.05)
+    job = StoreWriter(archive, FakeItemStore(away=10_000))
     for shard in archive.shards():
         job.put(shard)
     with pytest.raises(StoreUnavailableError, match="away"):
@@ -142,7 +145,8 @@ def test_a_database_that_refuses_is_an_error_at_once(
         raise StoreError("no")
 
     monkeypatch.setattr(store, "upsert", refuse)
-    job = StoreWriter(archive, store, patience_s=3600)
+    monkeypatch.setattr("indexer.core.retries.PATIENCE_S", 3600.0)
+    job = StoreWriter(archive, store)
     job.put(1)
     with pytest.raises(StoreError, match="no"):
         job.finish()
@@ -193,19 +197,14 @@ def test_storing_again_writes_each_item_as_it_is_now(archive: Archive, tmp_path:
 
 
 def test_storing_again_that_is_interrupted_leaves_its_shards_to_the_next_job(
-    archive: Archive, tmp_path: Path
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing counts as stored before the database has acknowledged it."""
+    monkeypatch.setattr("indexer.core.retries.PATIENCE_S", 0.05)
     ledger = Ledger(tmp_path / "ledger.sqlite", archive)
     ledger.stored.mark(archive.shards())
     with pytest.raises(StoreUnavailableError):
-        store_again(
-            archive,
-            ledger,
-            FakeItemStore(away=10_000),
-            decisions=lambda _: None,
-            patience_s=0.05,
-        )
+        store_again(archive, ledger, FakeItemStore(away=10_000), decisions=lambda _: None)
     assert ledger.stored.missing() == [1, 2, 3]
     ledger.close()
 

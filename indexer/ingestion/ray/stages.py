@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from indexer.catalog.fingerprints import same_model
 from indexer.catalog.options import CatalogOptions
 from indexer.core.chunks import in_chunks
 from indexer.core.errors import ModelMismatchError
+from indexer.core.protocols import Encoder
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import (
     MAX_SOURCE_BYTES,
@@ -58,33 +59,25 @@ def ray_stages(
         ModelError: a worker does not find the model.
         ClusterError: no worker fits on the cluster, or workers died repeatedly.
     """
-    make = _StagesFactory(
-        model=replace(model, token="", db=None),
-        fetcher=fetcher,
-        decoder=decoder,
-        sizes=replace(sizes, workers=cluster.cores),
-    )
+    worker_sizes = replace(sizes, workers=cluster.cores)
+    # Without what a worker does not need: a password is not to travel.
+    worker_model = replace(model, token="", db=None)
+    make = partial(_worker_stages, worker_model, fetcher, decoder, worker_sizes)
     with Pool(cluster, make) as pool:
-        yield RayStages(pool, sizes=make.sizes)
+        yield RayStages(pool, sizes=worker_sizes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _StagesFactory:
-    """Makes the stages of a worker."""
-
-    model: CatalogOptions
-    fetcher: Fetcher
-    decoder: Decoder
-    sizes: PipelineSizes
-
-    def __call__(self) -> _WorkerStages:
-        assert self.model.model is not None
-        encoder = self.model.load_encoder(self.model.model)
-        decoder = replace(self.decoder, least_side=encoder.least_side)
-        stages = LocalStages(
-            fetch=self.fetcher.read, decode=decoder.decode, encoder=encoder, sizes=self.sizes
-        )
-        return _WorkerStages(stages, encoder, self.sizes, decoder.ignored_profiles)
+def _worker_stages(
+    model: CatalogOptions, fetcher: Fetcher, decoder: Decoder, sizes: PipelineSizes
+) -> _WorkerStages:
+    """Make the stages of a worker, on it."""
+    assert model.model is not None
+    encoder = model.load_encoder(model.model)
+    decoder = replace(decoder, least_side=encoder.least_side)
+    stages = LocalStages(
+        fetch=fetcher.read, decode=decoder.decode, encoder=encoder, sizes=sizes
+    )
+    return _WorkerStages(stages, encoder, sizes, decoder.ignored_profiles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +112,7 @@ class _WorkerStages:
     """The methods of a worker; several threads call them."""
 
     def __init__(
-        self, stages: LocalStages, encoder: Any, sizes: PipelineSizes, ignored_profiles: Tally
+        self, stages: LocalStages, encoder: Encoder, sizes: PipelineSizes, ignored_profiles: Tally
     ) -> None:
         self._stages = stages
         self._ignored_profiles = ignored_profiles
@@ -131,13 +124,11 @@ class _WorkerStages:
     def fingerprint(self) -> Fingerprint:
         """The model's fingerprint."""
         with self._model:
-            fingerprint: Fingerprint = self._encoder.fingerprint
-            return fingerprint
+            return self._encoder.fingerprint
 
     def longest_sound_s(self) -> float | None:
         """Seconds of the longest sound that the model takes whole."""
-        seconds: float | None = self._encoder.longest_sound_s
-        return seconds
+        return self._encoder.longest_sound_s
 
     def fetch(self, items: Sequence[Item]) -> tuple[list[Loaded | Failure], list[bytes]]:
         """Hashes or failures for the driver, and the contents, which stay on the worker."""
@@ -176,8 +167,7 @@ class _WorkerStages:
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         """float32 (n, d), in order."""
         with self._model:
-            vectors: FloatArray = self._encoder.embed_texts(texts)
-        return vectors
+            return self._encoder.embed_texts(texts)
 
     def _decode(
         self, request: _EmbedRequest, *, fetched: Sequence[Sequence[bytes]]

@@ -87,7 +87,7 @@ class DecodingProcess:
             stderr=subprocess.DEVNULL,  # a decoder that fails is told by its item
             env=os.environ | {"PYTHONPATH": paths},
         )
-        theirs.close()
+        theirs.close()  # else reading would not end where the process does
 
     def decode(
         self, decoder: Decoder, content: bytes, name: str, timeout_s: float

@@ -207,7 +207,7 @@ def _opened(content: bytes, name: str) -> Any:
     except Exception as error:
         raise ItemError(
             Reason.NOT_A_SOUND,
-            f"{name}: not a sound that can be read ({_said(error)}); it starts with "
+            f"{name}: not a sound that can be read ({_library_message(error)}); it starts with "
             f"{content[:16]!r}; readable are WAV, FLAC, Ogg (Vorbis and Opus) and MP3",
         ) from error
     low, high = _RATES
@@ -255,7 +255,7 @@ class _Reader:
             self._file.seek(first)
             return self._mono(last - first)
         except Exception as error:
-            raise _truncated(name, first / self.rate, _said(error)) from error
+            raise _truncated(name, first / self.rate, _library_message(error)) from error
 
     def _mono(self, count: int) -> FloatArray:
         """The next frames, a second at a time: there may be many channels."""
@@ -308,7 +308,7 @@ class _ForwardReader(_Reader):
             samples = np.concatenate([self._last, self._mono(last - at)])[first - self._read_from :]
         except Exception as error:
             self.forget()
-            raise _truncated(name, first / self.rate, _said(error)) from error
+            raise _truncated(name, first / self.rate, _library_message(error)) from error
         self._read_from, self._last = first, samples
         return samples[: last - first]
 
@@ -338,7 +338,7 @@ def _cause_of_break(file: Any, content: bytes) -> str:
         file.seek(file.frames - 1)
         return "" if len(file.read(1)) == 1 else "its last frames are missing"
     except Exception as error:  # noqa: BLE001 - libsndfile's errors are of several kinds
-        return _said(error)
+        return _library_message(error)
 
 
 def _cut_short(content: bytes) -> str:
@@ -350,6 +350,7 @@ def _cut_short(content: bytes) -> str:
             return f"{len(content):,} of {declared + _RIFF_HEADER:,} bytes"
     if content[:4] == _OGG_PAGE:
         last = content.rfind(_OGG_PAGE)
+        # Behind the page's mark and version are its flags (RFC 3533, section 6).
         if len(content) <= last + 5 or not content[last + 5] & _OGG_LAST:
             return "its last page is missing"
     return _cut_short_mp3(content)
@@ -363,6 +364,7 @@ def _cut_short_mp3(content: bytes) -> str:
         start = 10 + sum(byte << shift for byte, shift in zip(size, (21, 14, 7, 0), strict=False))
     head = content[start : start + _XING_WITHIN]
     mark = max(head.find(b"Xing"), head.find(b"Info"))
+    # Flags behind the mark say what follows: 1 the number of frames, 2 that of bytes.
     if mark < 0 or not (len(head) > mark + 16 and head[mark + 7] & 2):
         return ""
     place = start + mark + (12 if head[mark + 7] & 1 else 8)
@@ -383,7 +385,7 @@ def _readable_s(content: bytes, name: str) -> float:
         return readable / float(file.samplerate)
 
 
-def _said(error: Exception) -> str:
+def _library_message(error: Exception) -> str:
     """What libsndfile says, without soundfile's words about the Python object that it opened."""
     return str(getattr(error, "error_string", "")).strip().rstrip(".") or first_line(error)
 
