@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from indexer.core.records import Failure, Item, Kind, Part
+from indexer.core.records import Failure, Item, Kind, Part, item_of
 
 VIEW = "view"
 """Key of a part that is a picture of the item: its place among the pictures of its row, from 1."""
@@ -190,15 +190,11 @@ def renamed(item: Item, item_id: str) -> Item:
     return replace(row, parts=None if item.parts is None else parts)
 
 
-def _under(part: Item | Failure, row: Item) -> Item | Failure:
-    if isinstance(part, Failure):
-        return replace(part, item=_view_under(part.item, row))
-    return _view_under(part, row)
-
-
-def _view_under(part: Item, row: Item) -> Item:
+def _under(entry: Item | Failure, row: Item) -> Item | Failure:
+    part = item_of(entry)
     named = view_of(row, part.part[VIEW])
-    return replace(part, item_id=named.item_id, parent_id=named.parent_id, part=named.part)
+    part = replace(part, item_id=named.item_id, parent_id=named.parent_id, part=named.part)
+    return part if isinstance(entry, Item) else replace(entry, item=part)
 
 
 def is_id_of_part(row_id: str, item_id: str) -> bool:

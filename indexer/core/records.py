@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -139,6 +139,17 @@ def failure(item: Item, stage: Stage, reason: Reason, message: str) -> Failure:
         message=without_credentials(message),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def item_of(entry: Item | Failure) -> Item:
+    """An item, or the one that failed."""
+    return entry if isinstance(entry, Item) else entry.item
+
+
+def with_origin(entry: Item | Failure, origin: int) -> Item | Failure:
+    """An item, or a failed one, of a source of the command."""
+    item = replace(item_of(entry), origin=origin)
+    return item if isinstance(entry, Item) else replace(entry, item=item)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -29,9 +29,6 @@ from indexer.encoder.loading import (
     snapshot_of,
 )
 from indexer.encoder.weights import loading_report
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 _OWL, _DINO = ("owlvit", "owlv2"), ("grounding-dino", "mm-grounding-dino")
 FAMILIES = (*_OWL, *_DINO)
@@ -124,39 +121,23 @@ class Detector:
         from PIL import Image
 
         image = Image.fromarray(picture)
-        inputs = self._inputs(image).to(self._device)
+        words = [list(self.words)]
+        inputs = self._processor(images=image, text=words, return_tensors="pt").to(self._device)
         with torch.inference_mode(), quiet():
             outputs = self._model(**inputs)
-        sizes = torch.tensor([[image.height, image.width]])
-        detections = self._boxes(outputs, inputs, sizes)
+        options: dict[str, Any] = {
+            "threshold": self._threshold,
+            "target_sizes": torch.tensor([[image.height, image.width]]),
+        }
+        if self._family in _OWL:
+            options["text_labels"] = words
+        else:  # its words are found again among its tokens
+            options |= {"input_ids": inputs["input_ids"], "text_threshold": self._threshold}
+        detections = self._processor.post_process_grounded_object_detection(outputs, **options)[0]
         rows = zip(
             detections["boxes"], detections["scores"], detections["text_labels"], strict=True
         )
         return [(tuple(box.tolist()), float(score), word) for box, score, word in rows]
-
-    def _inputs(self, image: Image.Image) -> Any:
-        return self._processor(images=image, text=[list(self.words)], return_tensors="pt")
-
-    def _boxes(self, outputs: Any, inputs: Any, sizes: Any) -> dict[str, Any]:
-        words = [list(self.words)]
-        if self._family in _OWL:
-            detections: list[dict[str, Any]] = (
-                self._processor.post_process_grounded_object_detection(
-                    outputs,
-                    threshold=self._threshold,
-                    target_sizes=sizes,
-                    text_labels=words,
-                )
-            )
-        else:
-            detections = self._processor.post_process_grounded_object_detection(
-                outputs,
-                inputs["input_ids"],
-                threshold=self._threshold,
-                text_threshold=self._threshold,
-                target_sizes=sizes,
-            )
-        return detections[0]
 
     def _require_short(self) -> None:
         """Refuse words that the model would cut off, or fail on."""

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from indexer.catalog.ledger import Ledger
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, Item, failure
-from indexer.ingestion.segments import item_of
+from indexer.core.records import Failure, Item, failure, item_of
 
 
 class DuplicateIds:

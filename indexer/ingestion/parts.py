@@ -21,9 +21,8 @@ from indexer.catalog.parts import GroupedRow
 from indexer.core.hashing import canonical_json
 from indexer.core.parts import ROW, VIEW, is_id_of_part
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import FURTHER_PICTURES, Failure, Item, failure
+from indexer.core.records import FURTHER_PICTURES, Failure, Item, failure, item_of, with_origin
 from indexer.ingestion.reports import IngestReport
-from indexer.ingestion.segments import item_of
 
 
 class ItemParts:
@@ -229,12 +228,4 @@ def _with_parts(entry: Item | Failure) -> Iterator[Item | Failure]:
     yield entry
     if isinstance(entry, Item):
         for part in entry.parts or ():
-            yield _with_origin(part, entry.origin)
-
-
-def _with_origin(part: Item | Failure, origin: int) -> Item | Failure:
-    if not origin:
-        return part
-    if isinstance(part, Item):
-        return replace(part, origin=origin)
-    return replace(part, item=replace(part.item, origin=origin))
+            yield with_origin(part, entry.origin) if entry.origin else part

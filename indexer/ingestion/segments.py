@@ -36,11 +36,6 @@ Fetch = Callable[[str], bytes]
 """Bytes of a source; raises ``ItemError``."""
 
 
-def item_of(entry: Entry) -> Item:
-    """The item, or the one that failed."""
-    return entry if isinstance(entry, Item) else entry.item
-
-
 def content_of(item: Item, fetch: Fetch) -> bytes:
     """The bytes of an item's file: those that it came with, or fetched; raises ``ItemError``."""
     return fetch(item.address or item.source) if item.content is None else item.content

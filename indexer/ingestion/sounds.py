@@ -12,8 +12,8 @@ from indexer.core.errors import ItemError
 from indexer.core.hashing import sha256
 from indexer.core.parts import END, START, cut_id, cut_rows, uncut
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, Item, Kind, failure
-from indexer.ingestion.segments import Entry, Fetch, content_of, item_of, with_short_id
+from indexer.core.records import Failure, Item, Kind, failure, item_of
+from indexer.ingestion.segments import Entry, Fetch, content_of, with_short_id
 from indexer.sources.decoding.sounds import SoundDecoder, Windows
 
 FILES_AT_ONCE = 4

@@ -27,7 +27,7 @@ from indexer.core.chunks import in_chunks
 from indexer.core.parts import source_id_of
 from indexer.core.protocols import Source, left_out, merged
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, Item, failure
+from indexer.core.records import Failure, Item, failure, item_of, with_origin
 from indexer.ingestion.reports import IngestReport
 from indexer.jobs.removal import remove_rows
 from indexer.jobs.sync_options import SyncOptions
@@ -89,10 +89,10 @@ class TrackedSources:
                     if _may_hide_item(entry):
                         tracked.unread += 1
                     elif not _is_named_alike(entry):  # else the id stays the other source's
-                        met.append(_item_of(entry).item_id)
+                        met.append(item_of(entry).item_id)
                     if len(met) >= _IDS_AT_ONCE:
                         self._record(tracked, met)
-                    yield _with_origin(entry, place) if place else entry
+                    yield with_origin(entry, place) if place else entry
                 tracked.ended = True
             finally:
                 self._record(tracked, met)
@@ -261,13 +261,3 @@ def _is_row_with_id(item: Item) -> bool:
     is_row = item.source.rpartition("#")[2].isdecimal()
     # The id of a file is the end of its address, that of an unreadable row the whole of it.
     return is_row and not item.source.endswith(item.item_id.rstrip("/"))
-
-
-def _item_of(entry: Item | Failure) -> Item:
-    return entry if isinstance(entry, Item) else entry.item
-
-
-def _with_origin(entry: Item | Failure, place: int) -> Item | Failure:
-    if isinstance(entry, Item):
-        return replace(entry, origin=place)
-    return replace(entry, item=replace(entry.item, origin=place))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.store.connection import Connection
+from indexer.store.indexing import index_of
 
 QUERY_NODES = ("querynode", "standalone")
 
@@ -54,8 +55,7 @@ def read_state(connection: Connection, collection: str, field: str) -> Collectio
     client, timeout_s = connection.client, connection.timeout_s
     with connection.translate_errors(f"examining {collection}"):
         state = client.get_load_state(collection, timeout=timeout_s)["state"]
-        names = client.list_indexes(collection, field_name=field, timeout=timeout_s)
-        index = client.describe_index(collection, names[0], timeout=timeout_s) if names else {}
+    index = index_of(connection, collection, field) or {}
     pending = index.get("pending_index_rows")
     return CollectionState(
         index=str(index.get("index_type", "")),

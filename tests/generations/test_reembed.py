@@ -191,7 +191,7 @@ def test_what_was_begun_follows_the_layout_there_is(
         patch.setattr(job, "_carry_labels", failing)
         with pytest.raises(CatalogError, match="not now"):
             reembed(_to(options), HOW)
-    rebuild(options, layout=Layout.asked(None, ["price:number"]))
+    rebuild(options, layout=Layout.of_options(None, ["price:number"]))
     with open_generation(options, 2) as catalog:
         begun = catalog.database.collection_id("catalog", 2)
     real = Database.layout

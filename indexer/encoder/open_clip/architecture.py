@@ -13,12 +13,7 @@ from typing import Any
 
 from indexer.core.errors import ModelError
 
-_DEFAULT_VISION = {
-    "attentional_pool": False,
-    "no_ln_pre": False,
-    "final_ln_after_pool": False,
-    "pool_type": "tok",
-    "output_tokens": False,
+_DEFAULT_BLOCK = {
     "ls_init_value": None,
     "block_type": None,
     "qk_norm": False,
@@ -28,13 +23,19 @@ _DEFAULT_VISION = {
     "scale_attn": False,
     "scale_fc": False,
 }
-_DEFAULT_TEXT = {
+_DEFAULT_VISION = _DEFAULT_BLOCK | {
+    "attentional_pool": False,
+    "no_ln_pre": False,
+    "final_ln_after_pool": False,
+    "pool_type": "tok",
+    "output_tokens": False,
+}
+_DEFAULT_TEXT = _DEFAULT_BLOCK | {
     "embed_cls": False,
     "final_ln_after_pool": False,
     "output_tokens": False,
     "hf_model_name": None,
     "tokenizer_mode": None,
-    **{name: _DEFAULT_VISION[name] for name in list(_DEFAULT_VISION)[5:]},
 }
 _VISION_SIZES = {
     *("layers", "width", "head_width", "mlp_ratio", "patch_size", "image_size", "patch_dropout"),

@@ -15,7 +15,7 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise, takewhile
+from itertools import chain, islice, pairwise, takewhile
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -71,8 +71,9 @@ def needed_packets(
     """
     pending: deque[PlannedPacket[T]] = deque()
     slots = _slots(_as_shown(packets, pending, end_s), fps, start_s)
+    end: list[tuple[float, Sequence[PlannedPacket[T]]]] = [(math.inf, ())]
     last_slot = -1.0
-    for (slot, frames), (next_slot, _) in pairwise(_with_end(slots)):
+    for (slot, frames), (next_slot, _) in pairwise(chain(slots, end)):
         for frame in frames:
             frame.is_decided = True
         if slot > last_slot:
@@ -125,13 +126,6 @@ def _slots(
         frames.append(packet)
     if frames:
         yield number, frames
-
-
-def _with_end(
-    slots: Iterable[tuple[float, Sequence[PlannedPacket[T]]]],
-) -> Iterator[tuple[float, Sequence[PlannedPacket[T]]]]:
-    yield from slots
-    yield math.inf, ()
 
 
 def _decided(pending: deque[PlannedPacket[T]]) -> list[PlannedPacket[T]]:

@@ -93,7 +93,7 @@ def test_what_is_left_open_stays_as_it_is() -> None:
     there = Layout(vector_type=VectorType.FLOAT16, indexed=(SHOP, PRICE))
     assert AS_IT_IS.over(there) == there
     text = replace(PRICE, values=ValueType.TEXT)
-    asked = Layout.asked("float32", ["price", "price:text"])
+    asked = Layout.of_options("float32", ["price", "price:text"])
     assert asked.over(there) == Layout(vector_type=VectorType.FLOAT32, indexed=(SHOP, text))
     assert columns_of(columns_text(there.indexed)) == there.indexed
     assert columns_of("") == ()
