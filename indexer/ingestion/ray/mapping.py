@@ -41,6 +41,6 @@ def side_by_side(
 
 
 def _in_worker(function: Callable[[In], Out]) -> Callable[[In], Out]:
-    """Set a worker up, whose threads run inputs in parallel, each with one BLAS thread."""
-    one_blas_thread().__enter__()  # never left: it lasts as long as the worker
+    """Set a worker up, whose threads run inputs in parallel; the function is what it calls."""
+    one_blas_thread().__enter__()  # never left: each input runs so, as long as the worker lives
     return function
