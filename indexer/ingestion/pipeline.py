@@ -47,6 +47,7 @@ class Ingestion:
         title_encoder: embeds titles of pictures too; None embeds none.
         downloads: earlier downloads of the items' URLs; None downloads all of them.
         max_views: pictures of an item that are embedded; None is all.
+        check: makes failures of what the catalog can't hold; ``iter`` takes all.
         segment: cuts files into parts; ``iter`` leaves each whole.
         on_shard: called with the number of each finished shard.
         on_replaced: called before ``on_shard`` with the number and rows of the shard, and, by
@@ -66,6 +67,7 @@ class Ingestion:
         title_encoder: TextEncoder | None = None,
         downloads: KnownDownloads | None = None,
         max_views: int | None = None,
+        check: Segmenter = iter,
         segment: Segmenter = iter,
         on_shard: Callable[[int], None] = lambda _: None,
         on_replaced: OnReplaced = lambda _number, _rows, _before: None,
@@ -77,6 +79,7 @@ class Ingestion:
         self._ledger = ledger
         self._dead_letters = dead_letters
         self._downloads = downloads
+        self._check = check
         self._segment = segment
         self._sizes = sizes
         self._on_shard = on_shard
@@ -142,7 +145,7 @@ class Ingestion:
             )
 
     def _until_stopped(self, source: Source) -> Generator[Item | Failure]:
-        for item in source:
+        for item in self._check(source):
             if self._stop.is_set():
                 self.report.interrupted = True
                 return

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 
 from indexer.core.errors import ItemError
+from indexer.core.partitions import partition_of
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import MAX_ID_BYTES, Failure, Fingerprint, Item, Kind, failure
 from indexer.core.towers import embedded_kinds, require_tower
@@ -75,6 +76,27 @@ def refuse_others(made_by: Fingerprint) -> Segmenter:
                 require_tower(made_by, entry.kind, entry.source)
             except ItemError as error:
                 yield failure(entry, Stage.READ, error.reason, str(error))
+
+    return refuse
+
+
+def refuse_unpartitioned(column: str) -> Segmenter:
+    """Makes a failure of each item without a partition.
+
+    Args:
+        column: the catalog's partition key.
+    """
+
+    def refuse(entries: Iterable[Entry]) -> Iterator[Entry]:
+        for entry in entries:
+            if isinstance(entry, Failure) or partition_of(entry.metadata, column):
+                yield entry
+                continue
+            message = (
+                f"{entry.item_id!r} has no value in the column {column!r}, by which the catalog "
+                "is divided. Give it one in the table, and ingest it again."
+            )
+            yield failure(entry, Stage.READ, Reason.BAD_METADATA, message)
 
     return refuse
 

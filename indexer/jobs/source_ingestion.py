@@ -35,7 +35,6 @@ from indexer.jobs.loading import store_missing
 from indexer.jobs.title_fit import warn_of_title_mismatch
 from indexer.sources import Fetcher
 from indexer.sources.open_files import open_file
-from indexer.sources.partition_check import PartitionedSource
 
 _log = logging.getLogger(__name__)
 
@@ -68,8 +67,6 @@ def ingest_source(
         require_same(catalog.fingerprint, fingerprint, catalog=catalog.folder.name)
     catalog.report_lag()
     watch.begin(stage, source.count())
-    if catalog.partition_key:
-        source = PartitionedSource(source, catalog.partition_key)
     encoder = catalog.encoder if embeds and stages is None else None
     tallies = FrameTally(), ObjectTally()
     decoder = replace(options.decoder, least_side=encoder.least_side if encoder else None)
@@ -94,6 +91,9 @@ def ingest_source(
             sizes=options.sizes,
             title_encoder=(stages or encoder) if options.embed_titles else None,
             max_views=options.max_views,
+            check=segments.refuse_unpartitioned(catalog.partition_key)
+            if catalog.partition_key
+            else iter,
             segment=_segmenter(catalog, options, fetcher, tallies, stages or encoder)
             if embeds
             else iter,

@@ -45,37 +45,43 @@ KEY_BYTES = 32
 TITLE_BYTES = 8_192
 NAME_BYTES = 8_192
 HASH_BYTES = 128
-STATUS_BYTES = 32
 
-ITEM_FIELDS = (
-    "item_id",
-    "parent_id",
-    "part",
-    "kind",
-    "source",
-    "title",
-    "metadata",
-    "content_hash",
-    "label_id",
-    "label",
-    "score",
-    "status",
-    "attributes",
-)
+_ITEM: dict[str, int | str] = {
+    "item_id": MAX_ID_BYTES,
+    # The row's own id where it is no part, so that one field tells the item of every row.
+    "parent_id": MAX_ID_BYTES,
+    "part": "JSON",
+    "kind": 32,
+    "source": MAX_SOURCE_BYTES,
+    "title": TITLE_BYTES,
+    "metadata": "JSON",
+    "content_hash": HASH_BYTES,
+    # Empty and 0.0 where there is no decision: the 2.3 servers have no nullable fields.
+    "label_id": MAX_ID_BYTES,
+    "label": NAME_BYTES,
+    "score": "FLOAT",
+    "status": 32,
+    "attributes": "JSON",
+}
+"""Longest text of a field, in bytes, or the type of another field, as Milvus calls it."""
+
+ITEM_FIELDS = tuple(_ITEM)
 """Fields of an item that a filter may name and ``fetch`` gives."""
 
-LABEL_FIELDS = (
-    "label_id",
-    "name",
-    "path",
-    "parent_id",
-    "depth",
-    "position",
-    "is_leaf",
-    "description",
-    "synonyms",
-    "definition_hash",
-)
+# Path and synonyms are JSON lists.
+_LABEL: dict[str, int | str] = {
+    "label_id": MAX_ID_BYTES,
+    "name": NAME_BYTES,
+    "path": MAX_TEXT_BYTES,
+    "parent_id": MAX_ID_BYTES,
+    "depth": "INT64",
+    "position": "INT64",
+    "is_leaf": "BOOL",
+    "description": MAX_TEXT_BYTES,
+    "synonyms": MAX_TEXT_BYTES,
+    "definition_hash": HASH_BYTES,
+}
+LABEL_FIELDS = tuple(_LABEL)
 
 
 def alias_name(catalog: str, role: str) -> str:
@@ -190,21 +196,7 @@ def items_schema(
     schema = _keyed_schema()
     if partitioned:
         schema.add_field(PARTITION, DataType.VARCHAR, max_length=KEY_BYTES, is_partition_key=keyed)
-    schema.add_field("item_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
-    # The row's own id where it is no part, so that one field tells the item of every row.
-    schema.add_field("parent_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
-    schema.add_field("part", DataType.JSON)
-    schema.add_field("kind", DataType.VARCHAR, max_length=32)
-    schema.add_field("source", DataType.VARCHAR, max_length=MAX_SOURCE_BYTES)
-    schema.add_field("title", DataType.VARCHAR, max_length=TITLE_BYTES)
-    schema.add_field("metadata", DataType.JSON)
-    schema.add_field("content_hash", DataType.VARCHAR, max_length=HASH_BYTES)
-    # Empty and 0.0 where there is no decision: the 2.3 servers have no nullable fields.
-    schema.add_field("label_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
-    schema.add_field("label", DataType.VARCHAR, max_length=NAME_BYTES)
-    schema.add_field("score", DataType.FLOAT)
-    schema.add_field("status", DataType.VARCHAR, max_length=STATUS_BYTES)
-    schema.add_field("attributes", DataType.JSON)
+    _add_fields(schema, _ITEM)
     schema.add_field("vector", kinds[vector_type], dim=width)
     return schema
 
@@ -218,7 +210,7 @@ def vector_type_of(description: Mapping[str, Any]) -> VectorType:
 
 
 def labels_schema(width: int) -> Any:
-    """The pymilvus schema of the ``labels`` collection; path and synonyms are JSON lists.
+    """The pymilvus schema of the ``labels`` collection.
 
     The labels of all sets are in it: a set a collection would be hundreds for a catalog with all
     attributes of a shop.
@@ -227,16 +219,7 @@ def labels_schema(width: int) -> Any:
 
     schema = _keyed_schema()
     schema.add_field(LABEL_SET, DataType.VARCHAR, max_length=NAME_BYTES)
-    schema.add_field("label_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
-    schema.add_field("name", DataType.VARCHAR, max_length=NAME_BYTES)
-    schema.add_field("path", DataType.VARCHAR, max_length=MAX_TEXT_BYTES)
-    schema.add_field("parent_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
-    schema.add_field("depth", DataType.INT64)
-    schema.add_field("position", DataType.INT64)
-    schema.add_field("is_leaf", DataType.BOOL)
-    schema.add_field("description", DataType.VARCHAR, max_length=MAX_TEXT_BYTES)
-    schema.add_field("synonyms", DataType.VARCHAR, max_length=MAX_TEXT_BYTES)
-    schema.add_field("definition_hash", DataType.VARCHAR, max_length=HASH_BYTES)
+    _add_fields(schema, _LABEL)
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=width)
     return schema
 
@@ -247,3 +230,13 @@ def _keyed_schema() -> Any:
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("key", DataType.VARCHAR, is_primary=True, max_length=KEY_BYTES)
     return schema
+
+
+def _add_fields(schema: Any, fields: Mapping[str, int | str]) -> None:
+    from pymilvus import DataType
+
+    for name, kind in fields.items():
+        if isinstance(kind, int):
+            schema.add_field(name, DataType.VARCHAR, max_length=kind)
+        else:
+            schema.add_field(name, DataType[kind])
