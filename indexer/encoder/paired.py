@@ -62,6 +62,7 @@ class PairedEncoder(SentenceTransformerEncoder):
             device=device,
             precision=precision,
             batch_size=batch_size,
+            # A revision is one of the picture model.
             settings=replace(settings, text_model=None, revision=None),
         )
         self._require_one_space()

@@ -77,7 +77,7 @@ class Resizing:
         height, width = self._before_crop(*picture.shape[:2])
         with torch.inference_mode():
             # As a batch of one before its axes are turned: torch takes three colours side by
-            # side as they are only where the strides say so.
+            # side as they are only where the strides say so. Writable, or torch warns.
             batch = torch.from_numpy(np.require(picture, requirements=["C", "W"]))[None]
             resized = interpolate(
                 batch.permute(0, 3, 1, 2), size=(height, width), mode=self.mode, antialias=True

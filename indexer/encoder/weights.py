@@ -99,6 +99,7 @@ def loading_report(*, elsewhere: tuple[str, ...] = ()) -> Iterator[LoadingReport
     def reporting(kind: Any, *args: Any, **options: Any) -> Any:
         if options.get("output_loading_info"):
             return plain.__func__(kind, *args, **options)
+        # Other shapes are reported rather than raised: our error names the remedy.
         options |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
         model, info = plain.__func__(kind, *args, **options)
         # Logit scale and bias are no part of a vector; they are read separately.

@@ -23,6 +23,13 @@ _BETWEEN = re.compile(r"\s*\|\s*|\s*,\s+|\s*,\s*(?=https?://|//)", re.IGNORECASE
 _ANYWHERE = re.compile(r"\s*[|,]\s*")
 
 
+def products_as_rows(
+    read: Callable[[], Iterator[Row]], _columns: Mapping[str, str], _merged: Counter[str]
+) -> Iterator[Row]:
+    """The rows as they are."""
+    return read()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """A kind of feed.
@@ -33,7 +40,7 @@ class Feed:
         ids, images, texts: usual names of the columns of ids, pictures and titles; the first
             that a table has is used. The feed may make the column of pictures.
         needs: groups of names; a table is such a feed if it has one of each.
-        products: makes the rows of products.
+        products: makes the rows of products; if none is given, each row is one.
         consumed: names of further columns that the pictures are made from.
         image_pattern: default pattern of the pictures' addresses, with values of the row.
         last_takes_rest: whether separators in the last column of delimited text are part of it.
@@ -45,7 +52,7 @@ class Feed:
     images: tuple[str, ...]
     texts: tuple[str, ...]
     needs: tuple[tuple[str, ...], ...]
-    products: Products
+    products: Products = products_as_rows
     consumed: tuple[str, ...] = ()
     image_pattern: str = ""
     last_takes_rest: bool = False
