@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -96,21 +96,21 @@ class VideoSegmenter:
 
     def _new(self, whole: Item, file: IO[bytes]) -> list[Entry]:
         """The shots of a video that is not in the catalog as it is."""
-        shots = self.embedder.shots(file, whole.source)
-        parts = [self._part(shot, shots.shots) for shot in shots.shots]
+        shots, problem = self.embedder.shots(file, whole.source)
+        parts = [self._part(shot, len(shots)) for shot in shots]
         rows: list[Entry] = [
             with_short_id(replace(_hashed(row), vector=shot.vector), "shots")
-            for row, shot in zip(cut_rows(whole, parts), shots.shots, strict=True)
+            for row, shot in zip(cut_rows(whole, parts), shots, strict=True)
         ]
-        if shots.problem is not None:
-            rows.append(_rest(whole, shots.shots[-1].end_s, shots.problem))
+        if problem is not None:
+            rows.append(_rest(whole, shots[-1].end_s, problem))
         return rows
 
-    def _part(self, shot: Shot, shots: Sequence[Shot]) -> Part:
+    def _part(self, shot: Shot, shot_count: int) -> Part:
         return {
             START: round(shot.start_s, 3),
             END: round(shot.end_s, 3),
-            OF: len(shots),
+            OF: shot_count,
             RECIPE: self.recipe,
         }
 

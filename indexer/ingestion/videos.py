@@ -29,19 +29,6 @@ from indexer.sources.video import VideoDecoder, VideoReader
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VideoShots:
-    """What was found in a video.
-
-    Attributes:
-        shots: in order; at least one.
-        problem: why the video could not be read to its end; None where it was.
-    """
-
-    shots: tuple[Shot, ...]
-    problem: ItemError | None = None
-
-
 @dataclass(slots=True)
 class FrameTally:
     """Counts frames, and the seconds in which the model computed on them."""
@@ -74,12 +61,15 @@ class VideoEmbedder:
             f"{settings.min_length_s:g} s"
         )
 
-    def shots(self, file: IO[bytes], name: str) -> VideoShots:
+    def shots(self, file: IO[bytes], name: str) -> tuple[list[Shot], ItemError | None]:
         """The shots of a video; of one that breaks off, those before the break.
 
         Args:
             file: can be sought in.
             name: its name in messages.
+
+        Returns:
+            The shots in order, at least one; and why the video could not be read to its end.
 
         Raises:
             ItemError: not one frame could be decoded, or a limit is exceeded.
@@ -88,7 +78,7 @@ class VideoEmbedder:
         with self.decoder.opened(file, name) as reader:
             vectors, times = self._embedded(reader)
             shots = find_shots(vectors, times, reader.end_s, self.settings)
-            return VideoShots(shots=tuple(shots), problem=reader.problem)
+            return shots, reader.problem
 
     def mean(self, file: IO[bytes], name: str, *, start_s: float, end_s: float) -> FloatArray:
         """float32 (d,), of length 1: the mean of the frames of a shot that is known.

@@ -146,7 +146,7 @@ class Quantization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """The number of rows from which ``auto`` takes an index, and why.
+    """The number of rows from which ``auto`` takes an index.
 
     Attributes:
         above: rows up to which an earlier step holds.
@@ -155,29 +155,22 @@ class Step:
 
     above: int
     kind: str
-    reason: str
 
 
-LITE_STEPS = (
-    Step(
-        above=0,
-        kind=FLAT,
-        reason="exact. Milvus Lite's searches are Python loops over all rows, of which a graph "
-        "saves half at most; it takes minutes to build at 100,000 rows, and filtered searches "
-        "walk it as if there were no filter (see filtered_effort)",
-    ),
-)
+# Exact. Milvus Lite's searches are Python loops over all rows, of which a graph saves half at most;
+# it takes minutes to build at 100,000 rows, and filtered searches walk it as if there were no
+# filter (see filtered_effort).
+LITE_STEPS = (Step(above=0, kind=FLAT),)
+
 SERVER_STEPS = (
-    Step(above=0, kind=FLAT, reason="exact in some milliseconds, and nothing to build"),
-    Step(above=20_000, kind=HNSW, reason="exact search takes four times as long at 100,000"),
-    Step(
-        above=4_000_000,
-        kind=HNSW_SQ,
-        reason="a graph holds every vector in memory, 2.2 GB a million of 512 floats; "
-        "with eight bits a dimension it is a quarter. Candidates are ordered by whole vectors on "
-        "our side: a server's refinement by float16 takes two bytes more a dimension, and found "
-        "less (docs/search.md)",
-    ),
+    # Exact in some milliseconds, and nothing to build.
+    Step(above=0, kind=FLAT),
+    # Exact search takes four times as long at 100,000.
+    Step(above=20_000, kind=HNSW),
+    # A graph holds every vector in memory, 2.2 GB a million of 512 floats; with eight bits a
+    # dimension it is a quarter. Candidates are ordered by whole vectors on our side: a server's
+    # refinement by float16 takes two bytes more a dimension, and found less (docs/search.md).
+    Step(above=4_000_000, kind=HNSW_SQ),
 )
 
 

@@ -166,7 +166,7 @@ def test_a_shot_that_is_embedded_by_itself_has_the_same_vector(clips: Path) -> N
     """As ``reembed`` does it, which takes the shots as they are."""
     embedder = VideoEmbedder(encoder=ENCODER)
     with (clips / "three.mp4").open("rb") as file:
-        shot = embedder.shots(file, "three.mp4").shots[1]
+        shot = embedder.shots(file, "three.mp4")[0][1]
         alone = embedder.mean(file, "three.mp4", start_s=shot.start_s, end_s=shot.end_s)
     assert alone == pytest.approx(shot.vector, abs=1e-5)
 
