@@ -97,7 +97,9 @@ def text_prompts(
     document = next(iter(document_prompts), "")
     query = model_prompts.get("query") or fallback
     return TextPrompts(
-        document=document if settings.prompt is None else _prompt_text(settings.prompt, model_prompts),
+        document=document
+        if settings.prompt is None
+        else _prompt_text(settings.prompt, model_prompts),
         query=query
         if settings.query_prompt is None
         else _prompt_text(settings.query_prompt, model_prompts),

@@ -36,16 +36,19 @@ class Source(Protocol):
         ...
 
 
+_NONE: Counter[str] = Counter()
+
+
 def left_out(source: Source) -> Counter[str]:
     """Files that a source made no item of when it was last read, by extension."""
-    counts: Counter[str] = getattr(source, "left_out", Counter())
-    return counts
+    counts: Counter[str] = getattr(source, "left_out", _NONE)
+    return counts.copy()
 
 
 def merged(source: Source) -> Counter[str]:
     """What a source made part of other rows' items when it was last read, by what it is."""
-    counts: Counter[str] = getattr(source, "merged", Counter())
-    return counts
+    counts: Counter[str] = getattr(source, "merged", _NONE)
+    return counts.copy()
 
 
 class Encoder(Protocol):

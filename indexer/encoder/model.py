@@ -158,7 +158,9 @@ class SentenceTransformerEncoder:
                 ModelRecord(
                     fingerprint=fingerprint,
                     batches_by_length=self._model.batches_by_length,
-                    prepared_by=self._inference.preparation.reusable if self.sees_pictures else None,
+                    prepared_by=self._inference.preparation.reusable
+                    if self.sees_pictures
+                    else None,
                 )
             )
             return fingerprint

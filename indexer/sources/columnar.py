@@ -67,7 +67,7 @@ class ColumnarTable(ABC):
 
 
 def rows_a_batch(size: int, rows: int) -> int:
-    """Rows to read at a time of a table of so many bytes and rows: fewer where pictures are in it."""
+    """Rows to read at a time of a table of so many bytes: fewer where they hold pictures."""
     bytes_a_row = max(1, size // max(1, rows))
     return max(1, min(BATCH_ROWS, BATCH_BYTES // bytes_a_row))
 

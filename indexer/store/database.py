@@ -201,10 +201,7 @@ class Database:
         for role in (schema.LABELS, schema.ITEMS):
             alias = schema.alias_name(name, role)
             physical = schema.physical_name(name, role, generation)
-            if (
-                not self._collections.exists(alias)
-                or self._physical(name, role) != physical
-            ):
+            if not self._collections.exists(alias) or self._physical(name, role) != physical:
                 self._collections.point_alias(alias, physical)
 
     def fingerprint(self, name: str, generation: int | None = None) -> Fingerprint:

@@ -37,9 +37,7 @@ class Filter:
         if not self.expression:
             return replace(self, expression=condition)
         if not _is_closed(self.expression):
-            raise UsageError(
-                f"filter {self.typed!r}: its brackets or quotation marks don't match."
-            )
+            raise UsageError(f"filter {self.typed!r}: its brackets or quotation marks don't match.")
         return replace(self, expression=f"{condition} and ({self.expression})")
 
 

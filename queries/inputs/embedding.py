@@ -118,7 +118,7 @@ def is_video(source: str) -> bool:
 
 def shots_of(
     encoder: Encoder, source: str, *, decoder: ContentDecoder, fetcher: Fetcher
-) -> tuple[Shot, ...]:
+) -> list[Shot]:
     """The shots of a video that is no item; of one that breaks off, those before the break.
 
     Raises:
@@ -129,13 +129,13 @@ def shots_of(
     embedder = VideoEmbedder(encoder=encoder, decoder=decoder.videos)
     try:
         with open_file(fetcher, Item(item_id=name, kind=Kind.VIDEO, source=source)) as file:
-            video = embedder.shots(file, name)
+            shots, problem = embedder.shots(file, name)
     except OSError as error:
         message = f"{name}: can't be read ({error}); check the file"
         raise ItemError(Reason.UNREADABLE, message) from error
-    if video.problem is not None:
-        _log.warning("%s; the shots before that decide.", video.problem)
-    return video.shots
+    if problem is not None:
+        _log.warning("%s; the shots before that decide.", problem)
+    return shots
 
 
 class _Views:

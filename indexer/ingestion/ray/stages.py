@@ -74,9 +74,7 @@ def _worker_stages(
     assert model.model is not None
     encoder = model.load_encoder(model.model)
     decoder = replace(decoder, least_side=encoder.least_side)
-    stages = LocalStages(
-        fetch=fetcher.read, decode=decoder.decode, encoder=encoder, sizes=sizes
-    )
+    stages = LocalStages(fetch=fetcher.read, decode=decoder.decode, encoder=encoder, sizes=sizes)
     return _WorkerStages(stages, encoder, sizes, decoder.ignored_profiles)
 
 

@@ -148,9 +148,7 @@ def kind_of(content: bytes) -> str | None:
         return "WEBP" if content[8:12] == b"WEBP" else None
     if content[4:8] == b"ftyp":
         return next((kind for kind, brands in BRANDS.items() if content[8:12] in brands), None)
-    return next(
-        (kind for kind, starts in _SIGNATURES.items() if content.startswith(starts)), None
-    )
+    return next((kind for kind, starts in _SIGNATURES.items() if content.startswith(starts)), None)
 
 
 def quiet_libraries() -> None:
