@@ -36,19 +36,16 @@ class Source(Protocol):
         ...
 
 
-_NONE: Counter[str] = Counter()
-
-
 def left_out(source: Source) -> Counter[str]:
     """Files that a source made no item of when it was last read, by extension."""
-    counts: Counter[str] = getattr(source, "left_out", _NONE)
-    return counts.copy()
+    counts: Counter[str] = source.left_out if hasattr(source, "left_out") else Counter()
+    return counts
 
 
 def merged(source: Source) -> Counter[str]:
     """What a source made part of other rows' items when it was last read, by what it is."""
-    counts: Counter[str] = getattr(source, "merged", _NONE)
-    return counts.copy()
+    counts: Counter[str] = source.merged if hasattr(source, "merged") else Counter()
+    return counts
 
 
 class Encoder(Protocol):
