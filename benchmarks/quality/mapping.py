@@ -194,7 +194,6 @@ def mapped(pair: Pair, weights: Mapping[str, float]) -> TaxonomyMapping:
         rows=tuple(mappings(ranked)),
         published=None,
         shared_ids=0,
-        by_id=0,
     )
 
 

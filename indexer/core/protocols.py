@@ -48,7 +48,19 @@ def merged(source: Source) -> Counter[str]:
     return counts
 
 
-class Encoder(Protocol):
+class PictureEncoder(Protocol):
+    """A model that embeds pictures."""
+
+    def prepare(self, picture: Pixels) -> Pixels:
+        """A decoded picture at the model's input size; runs in the decoding workers."""
+        ...
+
+    def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
+        """float32 (n, d), rows of length 1, in order."""
+        ...
+
+
+class Encoder(PictureEncoder, Protocol):
     """A model that puts pictures, or sounds, and texts into one space."""
 
     @property
@@ -64,14 +76,6 @@ class Encoder(Protocol):
     @property
     def takes_all_cores(self) -> bool:
         """Whether the model leaves no cores to decoding while it computes."""
-        ...
-
-    def prepare(self, picture: Pixels) -> Pixels:
-        """A decoded picture at the model's input size; runs in the decoding workers."""
-        ...
-
-    def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
-        """float32 (n, d), rows of length 1, in order."""
         ...
 
     @property

@@ -17,13 +17,12 @@ from typing import Any
 from indexer.core.cells import restored
 from indexer.core.errors import TaxonomyError
 from indexer.core.records import Label
+from indexer.labels.taxonomy.rows import PATH_SEPARATOR
 
-PATH_SEPARATOR = " > "
 ENDS = (".csv", ".tsv", ".jsonl", ".parquet", ".yml", ".yaml", ".json", ".txt")
 _FROM = ("label_id", "source_id", "from", "source", "old_id", "old")
 _TO = ("target_id", "to", "target", "new_id", "new")
 _ACCEPTED = ("", "accepted")
-SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)

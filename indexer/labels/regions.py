@@ -17,14 +17,11 @@ This rule is the project's own; ``docs/objects.md`` says how it was chosen, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
-
 import numpy as np
 
 from indexer.core.boxes import FoundObject, RegionGrid, cut, overlaps, suppress
 from indexer.core.hashing import canonical_json, sha256
-from indexer.core.protocols import Pixels
+from indexer.core.protocols import PictureEncoder, Pixels
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
 
 COMMON_SHARE = 0.75
@@ -45,18 +42,6 @@ GRID = RegionGrid()
 _AT_ONCE = 64
 
 
-class EmbedsPictures(Protocol):
-    """An encoder, as far as regions need it."""
-
-    def prepare(self, picture: Pixels) -> Pixels:
-        """A picture as the model's input."""
-        ...
-
-    def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
-        """float32 (n, d), rows of length 1."""
-        ...
-
-
 class GridFinder:
     """Finds objects by the labels' vectors; ``indexer.core.boxes.ObjectFinder``.
 
@@ -70,7 +55,7 @@ class GridFinder:
 
     def __init__(
         self,
-        encoder: EmbedsPictures,
+        encoder: PictureEncoder,
         labels: FloatArray,
         *,
         grid: RegionGrid = GRID,

@@ -40,7 +40,6 @@ class TaxonomyMapping:
         rows: one for each label of the source, in its order.
         published: the rules that were applied; None where none were given.
         shared_ids: ids that both taxonomies have.
-        by_id: labels that were mapped by their id.
     """
 
     source: LabelTree
@@ -48,7 +47,6 @@ class TaxonomyMapping:
     rows: tuple[LabelMapping, ...]
     published: ResolvedMapping | None
     shared_ids: int
-    by_id: int
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{self.count(status):,} {status}" for status in MappingStatus)
@@ -144,7 +142,6 @@ def map_taxonomy(
         rows=rows,
         published=published,
         shared_ids=len(shared),
-        by_id=sum(reason == "same id" for reason in why.values()),
     )
 
 

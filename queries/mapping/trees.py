@@ -9,8 +9,7 @@ import numpy as np
 
 from indexer.core.records import BoolArray, IndexArray, Label
 from indexer.labels import taxonomy
-
-PATH_SEPARATOR = " > "
+from indexer.labels.taxonomy.rows import PATH_SEPARATOR
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,11 @@ from indexer.jobs.adapt import fit_to
 from indexer.labels import prompts
 from indexer.labels.head import adapted_or_plain
 from indexer.labels.sets import LabelSet, embed, empty
+from indexer.labels.taxonomy.rows import PATH_SEPARATOR
 from queries.deciding.calibration import Status
 from queries.mapping.lexical import Sparse
 from queries.mapping.sides import Side
-from queries.mapping.trees import PATH_SEPARATOR, LabelTree
+from queries.mapping.trees import LabelTree
 from queries.scoring.ranking import rank
 
 MOST_ITEMS = 200
