@@ -61,8 +61,8 @@ class DecisionFiles:
         """The decisions that ``prepare`` wrote and that are not published yet."""
         import pyarrow.parquet as pq
 
-        table = pq.read_table(aside_of(self.path(shard)), page_checksum_verification=True)
-        return [None if row["item_id"] is None else Decision(**row) for row in table.to_pylist()]
+        path = aside_of(self.path(shard))
+        return _of_rows(pq.read_table(path, page_checksum_verification=True))
 
     def publish(self, shards: Iterable[int]) -> None:
         """Put the prepared decisions of these shards in place of the earlier ones."""
@@ -72,9 +72,7 @@ class DecisionFiles:
     def read(self, shard: int) -> list[Decision | None] | None:
         """The decisions on a shard's rows; None where it was never categorized."""
         table = self.table(shard)
-        if table is None:
-            return None
-        return [None if row["item_id"] is None else Decision(**row) for row in table.to_pylist()]
+        return None if table is None else _of_rows(table)
 
     def table(self, shard: int) -> pa.Table | None:
         """The decisions on a shard's rows as columns, null where there is none.
@@ -111,6 +109,10 @@ class DecisionFiles:
     def path(self, shard: int) -> Path:
         """The file of a shard's decisions; it need not exist."""
         return self.folder / f"decisions-{shard:08d}.parquet"
+
+
+def _of_rows(table: pa.Table) -> list[Decision | None]:
+    return [None if row["item_id"] is None else Decision(**row) for row in table.to_pylist()]
 
 
 class ItemDecisions:

@@ -9,7 +9,7 @@ import numpy as np
 
 from indexer.catalog.opening import OpenCatalog
 from indexer.core.records import BoolArray
-from indexer.labels.examples import LabelledFolder
+from indexer.labels.examples import ITEM_KINDS, LabelledFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,11 @@ class TrainingItems:
 def find_training_items(catalog: OpenCatalog, item_ids: Sequence[str]) -> TrainingItems:
     """Find the items that the catalog is taught and calibrated by now."""
     folder = LabelledFolder(catalog.folder.labels)
-    taught, calibrating = (
-        set() if labelled is None else set(labelled.item_ids)
-        for labelled in (folder.items("taught"), folder.items("calibrating"))
-    )
-    unknown = folder.items("unknown")
-    calibrating |= set() if unknown is None else set(unknown.item_ids)
-    was_taught = np.array([item_id in taught for item_id in item_ids], dtype=np.bool_)
+    ids = {
+        kind: set(labelled.item_ids if (labelled := folder.items(kind)) else ())
+        for kind in ITEM_KINDS
+    }
+    calibrating = ids["calibrating"] | ids["unknown"]
+    was_taught = np.array([item_id in ids["taught"] for item_id in item_ids], dtype=np.bool_)
     calibrates = np.array([item_id in calibrating for item_id in item_ids], dtype=np.bool_)
     return TrainingItems(was_taught, calibrates & ~was_taught)

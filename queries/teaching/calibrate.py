@@ -32,7 +32,6 @@ from queries.teaching.held_out import HeldOut, held_out
 from queries.teaching.labelled import (
     MOST_STORED,
     SEED,
-    count_unknown,
     read_labelled,
     refuse_pixels,
     store_unknown,
@@ -161,7 +160,7 @@ def calibrate(
         held_out=measured,
         unknown_above=finite_or_none(predictor.unknown_above),
         more_items=_more_items(predictor, scores, right),
-        unknown_items=count_unknown(folder),
+        unknown_items=len(folder.items("unknown") or ()),
         unknown_figures=unknown_figures(catalog, predictor),
         titled_unknown_figures=unknown_figures(catalog, predictor, titled=True),
         **_thresholds(predictor, untaught, scores),

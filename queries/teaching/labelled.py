@@ -256,9 +256,3 @@ def store_unknown(folder: LabelledFolder, labelled: LabelledItems, unknown: Sequ
         )
     sample = np.random.default_rng(SEED).permutation(len(rows))[:MOST_STORED]
     folder.save_items("unknown", labelled.take(sorted(rows[place] for place in sample.tolist())))
-
-
-def count_unknown(folder: LabelledFolder) -> int:
-    """Stored items of no label."""
-    unknown = folder.items("unknown")
-    return 0 if unknown is None else len(unknown)

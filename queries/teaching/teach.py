@@ -19,7 +19,6 @@ from queries.deciding.predictor_fit import fit_predictor
 from queries.deciding.settings import Settings
 from queries.teaching.labelled import (
     SEED,
-    count_unknown,
     read_labelled,
     refuse_pixels,
     store_unknown,
@@ -121,7 +120,7 @@ def teach(
         discriminant_strength=choice.discriminant_strength,
         cache_strength=choice.cache_strength,
         kernel_strength=choice.kernel_strength,
-        unknown_items=count_unknown(folder),
+        unknown_items=len(folder.items("unknown") or ()),
         unknown_above=finite_or_none(predictor.unknown_above),
         unknown_figures=unknown_figures(catalog, predictor),
         titled_unknown_figures=unknown_figures(catalog, predictor, titled=True),
