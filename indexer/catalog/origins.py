@@ -71,6 +71,7 @@ class Origins:
         """The number of a run that begins now, higher than all before."""
         cursor = self._connection.execute("INSERT INTO runs DEFAULT VALUES")
         run = int(cursor.lastrowid or 0)
+        # One row is enough for the next number to be higher.
         self._connection.execute("DELETE FROM runs WHERE number < ?", (run,))
         return run
 

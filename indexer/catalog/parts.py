@@ -21,6 +21,8 @@ from indexer.core.parts import BOX, is_box_id, is_id_of_part, order_of
 from indexer.core.records import IndexArray
 from indexer.core.sqlite_files import number_of, select_in, transaction
 
+# Temporary tables hold ids of a whole run, or of a whole selection: in memory they would grow
+# with the catalog.
 SCHEMA = """
 PRAGMA temp_store=FILE;
 CREATE TABLE IF NOT EXISTS parts (

@@ -22,6 +22,7 @@ def sampled_rows(ledger: Ledger, size: int) -> Iterator[tuple[int, npt.NDArray[n
     stride, seen = -(-max(ledger.count(), 1) // size), 0
     for shard in ledger.shards():
         rows = ledger.live_rows(shard)
+        # Every n-th of all items, wherever this shard begins.
         sampled = rows[-seen % stride :: stride]
         seen += len(rows)
         if sampled.size:

@@ -210,6 +210,7 @@ def carry_dead_letters(old: OpenCatalog, new: OpenCatalog) -> None:
 
 
 def _is_at(item: Item, place: Place) -> bool:
+    # Whether a title was embedded is a choice of the ingestion: the item is the same.
     described = {described_hash(item), described_hash(item, with_title=True)}
     return place.content_hash == item.content_hash and place.row_hash in described
 

@@ -91,6 +91,7 @@ def export_dataset(
     """
     import pyarrow.parquet as pq
 
+    # Locked, so that all files are of one state of the catalog.
     with open_catalog(options, write=True) as catalog, Fetcher() as fetcher:
         rows_of, size = catalog.ledger.live_rows, catalog.ledger.size()
         if partition is not None:

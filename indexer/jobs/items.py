@@ -56,6 +56,7 @@ def export(
     """
     import pyarrow.parquet as pq
 
+    # Locked, so that all files are of one state of the catalog.
     with open_catalog(options, write=True) as catalog:
         rows_of, size = catalog.ledger.live_rows, catalog.ledger.size()
         if partition is not None:

@@ -67,6 +67,7 @@ def add_labels(
         prompts.check_templates(templates)
     if applies_to is not None:
         refuse_category(options, "a gate names categories, and limits other sets to them")
+    # The file is read before anything is locked, made or written: a wrong one changes nothing.
     current: Sequence[Label] = ()
     is_new = not options.folder.exists() or options.set_name not in options.folder.set_names()
     if not is_new and not replace:

@@ -250,6 +250,7 @@ def cache(
     Returns:
         float64 (n, k); 0 for labels without examples.
     """
+    # Sorted by label, so that a label's examples are summed as one run.
     order = np.argsort(truth, kind="stable")
     present, starts = np.unique(truth[order], return_index=True)
     label_scores = np.zeros((len(queries), count))

@@ -102,6 +102,7 @@ class Products:
             per_sum = 1 / (powers @ ones)
             above = per_sum * np.vecdot(powers, logits) - (logits @ ones) / len(scale)
             aligned = per_sum * np.vecdot(powers, products)
+            # Every n-th of all items, wherever this piece begins.
             sampled = slice(-rows.start % stride, None, stride)
             expected = per_sum[sampled, np.newaxis] * (powers[sampled] @ self.directions)
             terms = (temperature * above, aligned, np.vecdot(expected, expected))

@@ -128,7 +128,7 @@ class Measures:
 
     def __init__(self, outcomes: Outcomes, *, labels_given: int, all_given: bool) -> None:
         self._top5 = labels_given >= ENOUGH or all_given
-        # IndexArray are drawn and counted many times faster than texts.
+        # Numbers are drawn and counted many times faster than texts.
         classes = np.unique(outcomes.truths.astype(str), return_inverse=True)[1]
         names = (field.name for field in fields(Outcomes) if _KINDS.get(field.name) is not object)
         self._arrays = {name: getattr(outcomes, name) for name in names} | {"classes": classes}

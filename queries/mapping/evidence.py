@@ -153,6 +153,7 @@ class Comparison:
         ours, theirs = self._ours, self._theirs
         our_counts = np.diff(ours.starts)[rows]
         their_counts = np.diff(theirs.starts)[columns]
+        # Each name of one with each of the other: ``number`` counts the combinations of a pair.
         combinations = our_counts * their_counts
         pairs = np.repeat(np.arange(len(rows)), combinations)
         ends = np.cumsum(combinations)

@@ -137,6 +137,7 @@ def parents_of(source: LabelTree, labels: IndexArray, ranked: Ranked) -> Parents
 def with_parents(candidates: IndexArray, parents: Parents) -> IndexArray:
     """Candidates with the parents' counterparts; what comes twice is -1 the second time."""
     joined = np.concatenate([candidates, parents.places], axis=1)
+    # Equal places lie side by side in their order, the first of them first.
     order = np.argsort(joined, axis=1, kind="stable")
     ordered = np.take_along_axis(joined, order, axis=1)
     ordered[:, 1:][ordered[:, 1:] == ordered[:, :-1]] = -1

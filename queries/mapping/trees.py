@@ -38,6 +38,8 @@ class LabelTree:
         first = np.zeros(len(labels), dtype=np.int64)
         last = np.zeros(len(labels), dtype=np.int64)
         number = 0
+        # No recursion, since a chain may be longer than Python recurses. Each label is met twice:
+        # before all that is below it, and after.
         waiting = [(places[label_id], False) for label_id in reversed(below[""])]
         while waiting:
             place, is_done = waiting.pop()

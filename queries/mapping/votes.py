@@ -53,6 +53,7 @@ class ItemVotes:
         self.items = items
         self._target = target
         self._votes = votes.tocsr()
+        # In the order of the tree's walk, so that all below a label is one interval of the sums.
         self._all = np.zeros(len(target) + 1)
         totals = np.asarray(votes.sum(axis=0)).ravel()
         np.cumsum(totals[np.argsort(target.first)], out=self._all[1:])
