@@ -24,7 +24,7 @@ from indexer.core.protocols import Encoder, Pixels
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Item, Kind, failure
 from indexer.ingestion.reports import Stopwatch
-from indexer.ingestion.segments import Entry, Fetch, content_of, with_short_id
+from indexer.ingestion.segments import Entry, Fetch, content_of, is_to_embed, with_short_id
 from indexer.ingestion.stored_cuts import StoredCut, stored_cuts
 
 _log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class ObjectSegmenter:
         """The entries; pictures with their boxes as parts."""
         self.tally.words = () if self.finder is None else self.finder.words
         for entry in entries:
-            if not isinstance(entry, Item) or not _is_picture(entry):
+            if not is_to_embed(entry, Kind.PICTURE):
                 yield entry
             elif BOX in entry.part:
                 yield self._embedded_again(entry)
@@ -93,8 +93,7 @@ class ObjectSegmenter:
         """An item with the boxes of all its pictures."""
         own, *parts = self._rows(item)
         for part in item.parts or ():
-            is_picture = isinstance(part, Item) and _is_picture(part)
-            parts += self._rows(part) if is_picture else [part]  # type: ignore[arg-type]
+            parts += self._rows(part) if is_to_embed(part, Kind.PICTURE) else [part]
         assert isinstance(own, Item)
         return replace(own, parts=tuple(parts))
 
@@ -175,7 +174,3 @@ def _rows_of(whole: Item, cuts: Sequence[StoredCut]) -> list[Entry]:
         with_short_id(replace(row, vector=box.vector, content_hash=box.content_hash), "boxes")
         for row, box in zip(rows, cuts, strict=True)
     ]
-
-
-def _is_picture(entry: Entry) -> bool:
-    return isinstance(entry, Item) and entry.kind is Kind.PICTURE and entry.vector is None

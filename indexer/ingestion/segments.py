@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
+from typing import TypeGuard
 
 from indexer.core.errors import ItemError
 from indexer.core.partitions import partition_of
@@ -35,6 +36,11 @@ Segmenter = Callable[[Iterable[Entry]], Iterator[Entry]]
 
 Fetch = Callable[[str], bytes]
 """Bytes of a source; raises ``ItemError``."""
+
+
+def is_to_embed(entry: Entry, kind: Kind) -> TypeGuard[Item]:
+    """Whether an entry is an item of a kind, and its vector is still to be made."""
+    return isinstance(entry, Item) and entry.kind is kind and entry.vector is None
 
 
 def content_of(item: Item, fetch: Fetch) -> bytes:
@@ -104,7 +110,7 @@ def refuse_unpartitioned(column: str) -> Segmenter:
 def refuse_videos(entries: Iterable[Entry]) -> Iterator[Entry]:
     """Makes a failure of each video, where a cluster embeds: shots are found on this machine."""
     for entry in entries:
-        if isinstance(entry, Item) and entry.kind is Kind.VIDEO and entry.vector is None:
+        if is_to_embed(entry, Kind.VIDEO):
             message = f"{entry.source}: --engine ray takes no videos; ingest it without"
             yield failure(entry, Stage.READ, Reason.UNSUPPORTED, message)
         else:

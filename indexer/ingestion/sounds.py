@@ -13,7 +13,7 @@ from indexer.core.hashing import sha256
 from indexer.core.parts import END, START, cut_id, cut_rows, uncut
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Failure, Item, Kind, failure, item_of
-from indexer.ingestion.segments import Entry, Fetch, content_of, with_short_id
+from indexer.ingestion.segments import Entry, Fetch, content_of, is_to_embed, with_short_id
 from indexer.sources.decoding.sounds import SoundDecoder, Windows
 
 FILES_AT_ONCE = 4
@@ -41,7 +41,7 @@ class SoundSegmenter:
         under_way: deque[Future[list[Entry]]] = deque()
         with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
             for group in _by_file(entries):
-                if not _is_sound(group[0]):
+                if not is_to_embed(group[0], Kind.SOUND):
                     while under_way:
                         yield from under_way.popleft().result()
                     yield from group
@@ -69,9 +69,7 @@ class SoundSegmenter:
 
     def _rows_of_part(self, part: Entry) -> list[Entry]:
         """The windows of a further sound of an item."""
-        if not isinstance(part, Item) or not _is_sound(part):
-            return [part]
-        return _rows(part, self._read(part))
+        return _rows(part, self._read(part)) if is_to_embed(part, Kind.SOUND) else [part]
 
     def _read(self, item: Item) -> _File | ItemError:
         try:
@@ -139,7 +137,7 @@ def _by_file(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
         if group and not (_is_same_file(group[-1], entry) and len(group) < _ROWS_AT_ONCE):
             yield group
             group = []
-        if _is_sound(entry):
+        if is_to_embed(entry, Kind.SOUND):
             group.append(entry)
         else:
             yield [entry]
@@ -147,12 +145,8 @@ def _by_file(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
         yield group
 
 
-def _is_sound(entry: Entry) -> bool:
-    return isinstance(entry, Item) and entry.kind is Kind.SOUND and entry.vector is None
-
-
 def _is_same_file(entry: Entry, other: Entry) -> bool:
-    if not (isinstance(entry, Item) and isinstance(other, Item) and _is_sound(other)):
+    if not (isinstance(entry, Item) and is_to_embed(other, Kind.SOUND)):
         return False
     same_address = (entry.source, entry.address) == (other.source, other.address)
     return same_address and entry.content is other.content

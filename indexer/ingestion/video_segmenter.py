@@ -25,7 +25,7 @@ from indexer.core.hashing import part_hash
 from indexer.core.parts import END, OF, RECIPE, START, cut_id, cut_rows, is_cut, uncut
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Failure, Item, Kind, Part, failure
-from indexer.ingestion.segments import Entry, with_short_id
+from indexer.ingestion.segments import Entry, is_to_embed, with_short_id
 from indexer.ingestion.shots import Shot
 from indexer.ingestion.stored_cuts import stored_cuts
 from indexer.ingestion.videos import VideoEmbedder
@@ -52,13 +52,12 @@ class VideoSegmenter:
     def __call__(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """The entries; videos with their shots as parts."""
         for entry in entries:
-            if not _is_video(entry):
+            if not is_to_embed(entry, Kind.VIDEO):
                 yield entry
                 continue
-            assert isinstance(entry, Item)
             rows = self._rows(entry)
             for part in entry.parts or ():
-                rows += self._rows(part) if _is_video(part) else [part]  # type: ignore[arg-type]
+                rows += self._rows(part) if is_to_embed(part, Kind.VIDEO) else [part]
             own, *further = rows
             if isinstance(own, Item) and not _is_cut_before(entry):
                 yield replace(own, parts=tuple(further))
@@ -167,10 +166,6 @@ def _rest(whole: Item, end_s: float, problem: ItemError) -> Failure:
     )
     message = f"{problem}, and run: zeroshelf retry. The shots before that are in the catalog."
     return failure(rest, Stage.DECODE, problem.reason, message)
-
-
-def _is_video(entry: Entry) -> bool:
-    return isinstance(entry, Item) and entry.kind is Kind.VIDEO and entry.vector is None
 
 
 def _is_cut_before(item: Item) -> bool:

@@ -104,6 +104,7 @@ def stem(address: str) -> str:
     return name.removesuffix(next(filter(name.endswith, PACKED), ""))
 
 
+# By Arrow, since Python itself has zstd from 3.14 on only.
 def _unpack_zstandard(raw: IO[bytes]) -> IO[bytes]:
     import pyarrow as pa
 

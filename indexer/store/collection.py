@@ -174,6 +174,7 @@ class Collection:
         """Rows that match, in no order; streams."""
         action = f"reading {self.name}"
         with self.connection.translate_errors(action, row_filter):
+            # A plain query gives 16,384 rows at most.
             pages = self._client.query_iterator(
                 self.name,
                 batch_size=PAGE_ROWS,

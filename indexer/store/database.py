@@ -225,9 +225,9 @@ class Database:
         """A random id of the items collection, given when it was created."""
         return self._properties(name, generation).get(schema.IDENTITY_PROPERTY, "")
 
-    def partition_key(self, name: str, generation: int | None = None) -> str:
+    def partition_key(self, name: str) -> str:
         """The column that the catalog's items are divided by; empty for none."""
-        return self._properties(name, generation).get(schema.PARTITION_KEY_PROPERTY, "")
+        return self._properties(name, None).get(schema.PARTITION_KEY_PROPERTY, "")
 
     def layout(self, name: str, generation: int | None = None) -> Layout:
         """Vector type and metadata indexes of the catalog's items.
@@ -289,9 +289,9 @@ class Database:
                 "such vectors, servers have them from Milvus 2.4 on. Leave it out."
             )
 
-    def label_sets(self, name: str, generation: int | None = None) -> list[str]:
+    def label_sets(self, name: str) -> list[str]:
         """The label sets that labels were stored of, the category first."""
-        stored = self._collections.describe(name, schema.LABELS, generation)["properties"]
+        stored = self._collections.describe(name, schema.LABELS)["properties"]
         prefix = schema.label_version_property("")
         others = (
             key.removeprefix(prefix) for key in stored if key.startswith(prefix) and stored[key]

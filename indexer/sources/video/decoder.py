@@ -19,6 +19,7 @@ from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
 from indexer.sources.video.reader import VideoReader, damaged
 
+# Bytes that FFmpeg reads at a time, 32 KiB if nothing is said: each read is a call into Python.
 _BUFFER = 2**18
 
 _EACH_FRAME = 1000.0

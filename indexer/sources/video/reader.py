@@ -357,6 +357,7 @@ def _picture_stream(container: InputContainer, name: str) -> VideoStream:
                     f"{name}: its codec is not known to FFmpeg {av.ffmpeg_version_info}; encode "
                     "it as H.264",
                 )
+            # PyAV's default divides a frame among threads, which few files allow.
             stream.thread_type = "AUTO"
             return stream
     raise ItemError(Reason.NOT_A_VIDEO, f"{name}: there are no moving pictures in it; leave it out")
