@@ -142,16 +142,22 @@ def cut_rows(item: Item, parts: Sequence[Part]) -> list[Item]:
     Args:
         item: the item, or a further picture of one, with the file's content and hash.
     """
-    cuts = [replace(item, part={**item.part, **part}, parts=None) for part in parts]
-    if not cuts or BOX in parts[0]:
-        own, further = replace(item, parts=None), cuts
+    if not parts or BOX in parts[0]:
+        own, further = replace(item, parts=None), parts
     else:
-        own, further = cuts[0], cuts[1:]
-    parent_id = item.parent_id or item.item_id
-    return [
-        own,
-        *(replace(row, item_id=cut_id(item, row.part), parent_id=parent_id) for row in further),
-    ]
+        own, further = replace(item, part={**item.part, **parts[0]}, parts=None), parts[1:]
+    return [own, *(further_cut(item, part) for part in further)]
+
+
+def further_cut(item: Item, part: Part) -> Item:
+    """The row of what is cut from an item's file, beside the item's own row."""
+    return replace(
+        item,
+        item_id=cut_id(item, part),
+        parent_id=item.parent_id or item.item_id,
+        part={**item.part, **part},
+        parts=None,
+    )
 
 
 def uncut(item: Item) -> Item:

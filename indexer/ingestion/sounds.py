@@ -10,7 +10,7 @@ from functools import cached_property
 
 from indexer.core.errors import ItemError
 from indexer.core.hashing import sha256
-from indexer.core.parts import END, START, cut_id, cut_rows, uncut
+from indexer.core.parts import END, START, cut_rows, further_cut, uncut
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Failure, Item, Kind, failure, item_of
 from indexer.ingestion.segments import Entry, Fetch, content_of, is_to_embed, with_short_id
@@ -116,16 +116,8 @@ def _rows(item: Item, file: _File | ItemError) -> list[Entry]:
 
 def _rest(item: Item, windows: Windows) -> Failure:
     """What a broken sound lacks, from the end of its last whole window on."""
-    part = {START: windows.parts[-1][END]}
-    rest = replace(
-        item,
-        item_id=cut_id(item, part),
-        parent_id=item.parent_id or item.item_id,
-        part={**item.part, **part},
-        parts=None,
-        content=None,
-        file_hash="",
-    )
+    rest = further_cut(item, {START: windows.parts[-1][END]})
+    rest = replace(rest, content=None, file_hash="")
     message = f"{windows.warning(item.source)}. Fetch or export it again, and run: zeroshelf retry"
     return failure(rest, Stage.DECODE, Reason.TRUNCATED, message)
 

@@ -22,7 +22,7 @@ from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.ledger import Ledger
 from indexer.core.errors import ItemError, ModelError
 from indexer.core.hashing import part_hash
-from indexer.core.parts import END, OF, RECIPE, START, cut_id, cut_rows, is_cut, uncut
+from indexer.core.parts import END, OF, RECIPE, START, cut_rows, further_cut, is_cut, uncut
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Failure, Item, Kind, Part, failure
 from indexer.ingestion.segments import Entry, is_to_embed, with_short_id
@@ -157,13 +157,7 @@ def _hashed(row: Item) -> Item:
 
 def _rest(whole: Item, end_s: float, problem: ItemError) -> Failure:
     """What a broken video lacks, from the end of its last shot on."""
-    part = {START: round(end_s, 3)}
-    rest = replace(
-        whole,
-        item_id=cut_id(whole, part),
-        parent_id=whole.parent_id or whole.item_id,
-        part={**whole.part, **part},
-    )
+    rest = further_cut(whole, {START: round(end_s, 3)})
     message = f"{problem}, and run: zeroshelf retry. The shots before that are in the catalog."
     return failure(rest, Stage.DECODE, problem.reason, message)
 
