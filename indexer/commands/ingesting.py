@@ -33,16 +33,13 @@ from indexer.jobs.sync_options import SyncOptions
 
 app = typer.Typer()
 
-
 Workers = Annotated[
     int, option(min=1, rich_help_panel=READING, help="Threads that decode pictures.")
 ]
 
-
 FailOnErrors = Annotated[
     bool, option("--fail-on-errors", help="Exit with 3 where there are dead letters.")
 ]
-
 
 EmbedTitles = Annotated[
     bool,
@@ -51,7 +48,6 @@ EmbedTitles = Annotated[
         help="Embed titles of pictures too, for categorize --text-weight.",
     ),
 ]
-
 
 CORES = os.cpu_count() or 1
 

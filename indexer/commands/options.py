@@ -51,7 +51,6 @@ option = partial(typer.Option, show_envvar=False)
 
 Printed = Annotated[Output, option("--output", help="How the result is printed.")]
 
-
 SetName = Annotated[
     str,
     option(
@@ -72,7 +71,6 @@ Staging = Annotated[
         show_default=False,
     ),
 ]
-
 
 AsVectors = Annotated[
     VectorType | None,
@@ -95,7 +93,6 @@ IndexMetadata = Annotated[
         show_default=False,
     ),
 ]
-
 
 ItemIndex = Annotated[
     str,

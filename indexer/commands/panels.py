@@ -83,7 +83,6 @@ EXAMPLES = {
 }
 """A command line of each command, without the program's name."""
 
-
 ORDER = {
     name: place for place, name in enumerate(name for names in PANELS.values() for name in names)
 }

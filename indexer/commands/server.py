@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -44,8 +45,6 @@ def copy(
     common: CatalogOptions,
 ) -> None:
     """Copy a catalog to another database; the same command again goes on, or brings what is new."""
-    from dataclasses import asdict
-
     from indexer.jobs.copying import copy as job
 
     with console.watched("Copying") as watch:
@@ -86,8 +85,6 @@ def doctor(
     common: CatalogOptions,
 ) -> None:
     """Examine the database: reachable, current, complete, loaded, with room; and what to do."""
-    from dataclasses import asdict
-
     from indexer.jobs import doctor as job
 
     findings = job.examine(common, planned_items=planned_items)

@@ -12,12 +12,7 @@ from indexer.core.records import FloatArray, Label
 from indexer.core.vectors import normalise
 from indexer.core.watch import Watch
 from indexer.labels import prompts
-from indexer.labels.examples import (
-    Background,
-    LabelledFolder,
-    packaged_concepts,
-    parse_concepts,
-)
+from indexer.labels.examples import Background, LabelledFolder, packaged_concepts, parse_concepts
 from indexer.labels.sets import embed, empty, read_rows
 
 _log = logging.getLogger(__name__)

@@ -6,10 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from indexer.catalog.opening import (
-    CatalogOptions,
-    model_of,
-)
+from indexer.catalog.opening import CatalogOptions, model_of
 from indexer.ingestion.ray import RayStages, connected, ray_stages
 from indexer.jobs.ingest_options import IngestOptions
 

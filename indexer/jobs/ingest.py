@@ -9,11 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from indexer.catalog.fingerprints import PRECOMPUTED
-from indexer.catalog.opening import (
-    CatalogOptions,
-    OpenCatalog,
-    open_or_create,
-)
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_or_create
 from indexer.core.column_types import ColumnType
 from indexer.core.errors import UsageError
 from indexer.core.protocols import Source

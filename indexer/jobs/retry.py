@@ -6,10 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from indexer.catalog.opening import (
-    CatalogOptions,
-    open_catalog,
-)
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Failure, Item, Kind, failure

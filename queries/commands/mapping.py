@@ -251,15 +251,14 @@ def _show(mapping: TaxonomyMapping, out: Path | None, *, same_ids: bool) -> None
 def _tell_rules(rules: ResolvedMapping) -> None:
     """Say which rules of a file were taken, and which were not."""
     console.say(f"Rules{f' of {rules.name}' if rules.name else ''}: {len(rules.targets):,} taken.")
-    for count, problem, examples in (
-        (len(rules.unknown_sources), "name a label that --from lacks", rules.unknown_sources),
-        (len(rules.unknown_targets), "targets are not in --to", rules.unknown_targets),
-        (len(rules.lost), "labels have no target that exists", rules.lost),
-        (len(rules.undecided), "labels have a row that is not accepted", rules.undecided),
+    for names, problem in (
+        (rules.unknown_sources, "name a label that --from lacks"),
+        (rules.unknown_targets, "targets are not in --to"),
+        (rules.lost, "labels have no target that exists"),
+        (rules.undecided, "labels have a row that is not accepted"),
     ):
-        if count:
-            named = f", such as {', '.join(examples[:3])}" if examples else ""
-            console.say(f"{count:,} {problem}{named}.")
+        if names:
+            console.say(f"{len(names):,} {problem}, such as {', '.join(names[:3])}.")
 
 
 def _show_measures(measures: MappingMeasures) -> None:

@@ -25,12 +25,7 @@ from queries.commands.object_results import (
     search_objects_here,
     show_found_items,
 )
-from queries.commands.remote import (
-    Remote,
-    search_objects_remotely,
-    search_remotely,
-    with_remote,
-)
+from queries.commands.remote import Remote, search_objects_remotely, search_remotely, with_remote
 from queries.commands.search_options import with_search_query
 from queries.results import Facet, FoundBy, SearchHit, SearchResult
 from queries.search.facets import value_of

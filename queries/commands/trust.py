@@ -29,7 +29,6 @@ Truth = Annotated[
     ),
 ]
 
-
 Unknown = Annotated[
     list[str] | None,
     option(

@@ -17,13 +17,7 @@ from queries.classify import active_labels, head_of
 from queries.deciding.calibrated_labels import store_labels
 from queries.deciding.predictor_fit import fit_predictor
 from queries.deciding.settings import Settings
-from queries.teaching.labelled import (
-    SEED,
-    read_labelled,
-    refuse_pixels,
-    store_unknown,
-    with_leaves,
-)
+from queries.teaching.labelled import SEED, read_labelled, refuse_pixels, store_unknown, with_leaves
 from queries.teaching.unknown_figures import UnknownFigures, finite_or_none, unknown_figures
 
 EXAMPLES_PER_LABEL = 64
