@@ -72,13 +72,13 @@ def coarse_words(catalog: OpenCatalog) -> tuple[str, ...]:
     return names
 
 
-def crop_vectors(encoder: Encoder, found: Sequence[FoundObject], picture: Pixels) -> FloatArray:
+def crop_vectors(encoder: Encoder, things: Sequence[FoundObject], picture: Pixels) -> FloatArray:
     """float32 (n, d), rows of length 1: of what each thing covers of its picture.
 
     Args:
         picture: uint8 (height, width, 3), that the things were found in.
     """
-    missing = [place for place, thing in enumerate(found) if thing.vector is None]
-    crops = [encoder.prepare(cut(picture, found[place].box)) for place in missing]
+    missing = [place for place, thing in enumerate(things) if thing.vector is None]
+    crops = [encoder.prepare(cut(picture, things[place].box)) for place in missing]
     vectors = dict(zip(missing, encoder.embed_pictures(crops), strict=True)) if crops else {}
-    return np.array([vectors.get(place, thing.vector) for place, thing in enumerate(found)])
+    return np.array([vectors.get(place, thing.vector) for place, thing in enumerate(things)])

@@ -92,11 +92,11 @@ def keys_of(program: Any, content: Mapping[str, Any] | None = None) -> type[Sect
             is the group where the file has a mapping there.
     """
     common: dict[str, Any] = {}
-    given = content or {}
+    values = content or {}
     sections = {
         key: field
         for key, field in _sections(program, common).items()
-        if key not in common or isinstance(given.get(key.removeprefix("key_")), dict)
+        if key not in common or isinstance(values.get(key.removeprefix("key_")), dict)
     }
     return create_model("Configuration", __base__=Section, **(common | sections))
 

@@ -119,7 +119,7 @@ def classify(
         )
         names = [query.name for query in named_queries]
         show_labels(names, labelled_objects, errors, output)
-        _exit(errors, some=len(errors) < len(names), fail_on_errors=fail_on_errors)
+        _exit(errors, is_any_answered=len(errors) < len(names), fail_on_errors=fail_on_errors)
         return
     answered: EmbeddedInputs | RemoteInputs
     parts: list[list[PartPrediction]] = []
@@ -150,7 +150,7 @@ def classify(
         console.say(f"{_UNCALIBRATED}{remedy}.")
     _exit(
         answered.errors,
-        some=bool(answered.names),
+        is_any_answered=bool(answered.names),
         fail_on_errors=fail_on_errors,
         stored=bool(item),
     )
@@ -224,15 +224,15 @@ def _by_catalog(
 
 
 def _exit(
-    errors: Mapping[int, str], *, some: bool, fail_on_errors: bool, stored: bool = False
+    errors: Mapping[int, str], *, is_any_answered: bool, fail_on_errors: bool, stored: bool = False
 ) -> None:
     """End with the code of the outcome, where there are errors.
 
     Args:
-        some: some input has an answer.
+        is_any_answered: some input has an answer.
         stored: the inputs were ids: those without an answer are not there.
     """
-    if errors and not some:
+    if errors and not is_any_answered:
         raise typer.Exit(ExitCode.USAGE if stored else ExitCode.FAILED)
     if errors and fail_on_errors:
         raise typer.Exit(ExitCode.ITEMS_FAILED)

@@ -200,9 +200,9 @@ def search_objects_remotely(
         )
 
 
-def _own_file(source: str, what: str) -> Path:
+def _own_file(source: str, name: str) -> Path:
     if "://" in source:
-        raise UsageError(f"{what} {source}: --server takes files of this machine: leave it out.")
+        raise UsageError(f"{name} {source}: --server takes files of this machine: leave it out.")
     return Path(source)
 
 

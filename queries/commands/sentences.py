@@ -119,8 +119,8 @@ def _of_held_out(report: CalibrateReport, set_name: str) -> Iterator[str]:
         )
     if measured.is_exact:
         return
-    which = "their error" if measured.error > measured.exact_error_high else "that of some items"
-    yield f"Scores are not probabilities yet: {which} is more than chance."
+    subject = "their error" if measured.error > measured.exact_error_high else "that of some items"
+    yield f"Scores are not probabilities yet: {subject} is more than chance."
     if off is not None:
         yield (
             f"Furthest off are the {off.items:,} items {off.name}: a score of "

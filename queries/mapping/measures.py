@@ -119,11 +119,11 @@ def _coverage(exact: BoolArray, scores: DoubleArray) -> tuple[float, float]:
     return float(ordered[last]), (last + 1) / len(order)
 
 
-def _is_near(tree: LabelTree, place: int, wanted: int) -> bool:
-    if place < 0 or wanted < 0:
-        return place == wanted
-    above, wanted_above = int(tree.parents[place]), int(tree.parents[wanted])
-    return place in (wanted, wanted_above) or above in (wanted, wanted_above)
+def _is_near(tree: LabelTree, place: int, truth: int) -> bool:
+    if place < 0 or truth < 0:
+        return place == truth
+    above, above_truth = int(tree.parents[place]), int(tree.parents[truth])
+    return place in (truth, above_truth) or above in (truth, above_truth)
 
 
 def _mean(values: BoolArray) -> float:
