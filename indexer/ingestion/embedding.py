@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from indexer.core.errors import ModelError
@@ -46,20 +46,18 @@ class Embedding:
     def _embed(self, batch: Sequence[Ready]) -> list[FloatArray]:
         assert self._encoder is not None
         encoder = self._encoder
-        vectors: dict[int, FloatArray] = {}
-        places = {
-            kind: [place for place, entry in enumerate(batch) if entry.item.kind is kind]
-            for kind in (Kind.PICTURE, Kind.SOUND, Kind.TEXT)
+        embedders: dict[Kind, Callable[[Sequence[Any]], FloatArray]] = {
+            Kind.PICTURE: encoder.embed_pictures,
+            Kind.SOUND: encoder.embed_sounds,
+            Kind.TEXT: encoder.embed_texts,
         }
-        for kind, embed in (
-            (Kind.PICTURE, encoder.embed_pictures),
-            (Kind.SOUND, encoder.embed_sounds),
-        ):
-            inputs: list[Any] = [batch[place].decoded for place in places[kind]]
+        vectors: dict[int, FloatArray] = {}
+        for kind, embed in embedders.items():
+            places = [place for place, entry in enumerate(batch) if entry.item.kind is kind]
+            entries = [batch[place] for place in places]
+            inputs = [entry.item.title if kind is Kind.TEXT else entry.decoded for entry in entries]
             if inputs:
-                vectors |= dict(zip(places[kind], embed(inputs), strict=True))
-        if texts := [batch[place].item.title for place in places[Kind.TEXT]]:
-            vectors |= dict(zip(places[Kind.TEXT], encoder.embed_texts(texts), strict=True))
+                vectors |= dict(zip(places, embed(inputs), strict=True))
         return [vectors[place] for place in range(len(batch))]
 
     def _one_by_one(self, batch: Sequence[Ready]) -> list[Outcome]:

@@ -93,7 +93,7 @@ class TableSource:
                 "catalog, or another --catalog"
             )
         if self.vectors is not None:
-            rows = self.survey().rows
+            rows = self.survey.rows
             if rows is None:
                 rows = formats.count(self.table, at_any_cost=True)
             if rows != self.vectors.rows:
@@ -132,16 +132,13 @@ class TableSource:
         """Rows; None where they were not counted."""
         if self.vectors is not None:
             return self.vectors.rows
-        if "_survey" in self.__dict__:
-            return self._survey.rows
+        if "survey" in self.__dict__:
+            return self.survey.rows
         return formats.count(self.table)
 
+    @cached_property
     def survey(self) -> Survey:
         """The types of the columns that become metadata; reads text files, once."""
-        return self._survey
-
-    @cached_property
-    def _survey(self) -> Survey:
         other_columns = (
             name for name in self.table.columns() if not self.options.is_metadata(name)
         )

@@ -94,7 +94,7 @@ def _refuse_unknown(
 
 def _surveys(table: TableSource) -> Iterator[Survey]:
     location = table.location
-    yield table.survey()
+    yield table.survey
     if location is not None:
         columns = {
             name: {kind: Example(table=table.address, row=0, value=value)}

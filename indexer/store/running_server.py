@@ -52,35 +52,25 @@ class RunningServer:
         return f"http://127.0.0.1:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
 class ServerFiles:
     """The folder beside a database that its server keeps.
 
     Args:
         database: absolute path of the Milvus Lite folder.
+
+    Attributes:
+        folder: holds the other files.
+        lock: held by the server.
+        record: who and where the server is.
+        log: what the server prints.
     """
 
-    database: Path
-
-    @property
-    def folder(self) -> Path:
-        """What holds the other files."""
-        return self.database.with_name(f"{self.database.name}.server")
-
-    @property
-    def lock(self) -> Path:
-        """Held by the server."""
-        return self.folder / "lock"
-
-    @property
-    def record(self) -> Path:
-        """Who and where the server is."""
-        return self.folder / "server.json"
-
-    @property
-    def log(self) -> Path:
-        """What the server prints."""
-        return self.folder / "log"
+    def __init__(self, database: Path) -> None:
+        self.database = database
+        self.folder = database.with_name(f"{database.name}.server")
+        self.lock = self.folder / "lock"
+        self.record = self.folder / "server.json"
+        self.log = self.folder / "log"
 
     def is_held(self) -> bool:
         """Whether a server lives, or is starting or ending; makes no file."""
