@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from indexer.commands.options import option, with_options
 from indexer.commands.panels import READING
+from indexer.core import limits
 
 if TYPE_CHECKING:
     from indexer.jobs.ingest_options import IngestOptions
@@ -15,17 +16,6 @@ if TYPE_CHECKING:
     from indexer.sources.decoding.contents import ContentDecoder
     from indexer.sources.decoding.sounds import SoundDecoder
     from indexer.sources.video import VideoDecoder
-
-# 64 megapixels: 192 MB as RGB bytes.
-PIXELS = 64_000_000
-BYTES = 32 * 2**20
-MEMORY = 2**30
-# A header can promise more work than any picture needs; this ends it.
-DECODING_S = 20.0
-SOUND_BYTES = 512 * 2**20
-SOUND_S = 4 * 3600.0
-VIDEO_BYTES = 8 * 2**30
-VIDEO_S = 4 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +26,12 @@ class Reading:
         UsageError: a ``--header`` is none.
     """
 
-    max_pixels: Annotated[int, option(min=1, help="Largest picture, width times height.")] = PIXELS
-    max_bytes: Annotated[int, option(min=1, help="Largest picture file.")] = BYTES
+    max_pixels: Annotated[int, option(min=1, help="Largest picture, width times height.")] = (
+        limits.MAX_PIXELS
+    )
+    max_bytes: Annotated[int, option(min=1, help="Largest picture file.")] = (
+        limits.MAX_PICTURE_BYTES
+    )
     window: Annotated[
         float | None,
         option(
@@ -47,19 +41,23 @@ class Reading:
             show_default=False,
         ),
     ] = None
-    max_sound_seconds: Annotated[float, option(min=1.0, help="Longest sound.")] = SOUND_S
-    max_sound_bytes: Annotated[int, option(min=1, help="Largest sound file.")] = SOUND_BYTES
+    max_sound_seconds: Annotated[float, option(min=1.0, help="Longest sound.")] = limits.MAX_SOUND_S
+    max_sound_bytes: Annotated[int, option(min=1, help="Largest sound file.")] = (
+        limits.MAX_SOUND_BYTES
+    )
     fps: Annotated[
         float, option(min=0.01, max=60.0, help="Frames a second of a video that are embedded.")
     ] = 1.0
-    max_video_seconds: Annotated[float, option(min=1.0, help="Longest video.")] = VIDEO_S
-    max_video_bytes: Annotated[int, option(min=1, help="Largest video file.")] = VIDEO_BYTES
+    max_video_seconds: Annotated[float, option(min=1.0, help="Longest video.")] = limits.MAX_VIDEO_S
+    max_video_bytes: Annotated[int, option(min=1, help="Largest video file.")] = (
+        limits.MAX_VIDEO_BYTES
+    )
     decode_memory: Annotated[
         int, option(min=1, help="Bytes that pictures decoded at the same time may take together.")
-    ] = MEMORY
+    ] = limits.DECODE_MEMORY
     decode_timeout: Annotated[
         float, option(min=0.1, help="Seconds that decoding one picture may take.")
-    ] = DECODING_S
+    ] = limits.DECODE_TIMEOUT_S
     timeout: Annotated[float, option(min=0.1, help="Seconds that one download may take.")] = 30.0
     retries: Annotated[int, option(min=0, help="How often a download is tried again.")] = 2
     per_host: Annotated[int, option(min=1, help="Requests to one host of the web at once.")] = 8

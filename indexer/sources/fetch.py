@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from indexer.core import limits
 from indexer.core.errors import ItemError
 from indexer.core.object_stores import is_connection_failure, package_missing, read_remote
 from indexer.core.reasons import Reason
@@ -18,9 +19,6 @@ from indexer.sources.downloads import Spool
 from indexer.sources.hosts import PER_HOST, Hosts
 from indexer.sources.table_pictures import TablePictures, table_of
 from indexer.sources.web import Downloaded, Web
-
-MAX_BYTES = 32 * 2**20
-MAX_SOUND_BYTES = 512 * 2**20
 
 _REQUESTS_TO_A_STORE = 64
 """At once: more than threads that read, since object stores take thousands a second."""
@@ -43,8 +41,8 @@ class Fetcher:
     def __init__(
         self,
         *,
-        max_bytes: int = MAX_BYTES,
-        max_sound_bytes: int = MAX_SOUND_BYTES,
+        max_bytes: int = limits.MAX_PICTURE_BYTES,
+        max_sound_bytes: int = limits.MAX_SOUND_BYTES,
         timeout_s: float = 30.0,
         retries: int = 3,
         backoff_s: float = 0.5,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
+from indexer.core import limits
 from indexer.core.column_types import ColumnType
 from indexer.core.delimited import Quoting
 from indexer.core.errors import UsageError
@@ -76,8 +77,8 @@ class TableOptions:
     delimiter: str = ""
     quoting: Quoting = Quoting.AUTO
     encoding: str = ""
-    max_bytes: int = 32 * 2**20
-    max_sound_bytes: int = 512 * 2**20
+    max_bytes: int = limits.MAX_PICTURE_BYTES
+    max_sound_bytes: int = limits.MAX_SOUND_BYTES
 
     def __post_init__(self) -> None:
         """Take what callers in Python give.

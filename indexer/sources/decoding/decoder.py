@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
+from indexer.core import limits
 from indexer.core.errors import ItemError
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
@@ -39,11 +40,11 @@ class Decoder:
         ignored_profiles: counts pictures whose colour profile could not be used.
     """
 
-    max_pixels: int = 64_000_000
-    max_bytes: int = 32 * 2**20
+    max_pixels: int = limits.MAX_PIXELS
+    max_bytes: int = limits.MAX_PICTURE_BYTES
     least_side: int | None = None
     memory: DecodeMemory = field(default_factory=DecodeMemory)
-    timeout_s: float | None = 20.0
+    timeout_s: float | None = limits.DECODE_TIMEOUT_S
     ignored_profiles: colour.Tally = field(default_factory=colour.Tally, compare=False, repr=False)
 
     def decode(self, content: bytes, name: str) -> Pixels:

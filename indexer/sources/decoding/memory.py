@@ -18,9 +18,8 @@ from pathlib import Path
 from PIL import Image
 
 from indexer.core.errors import ItemError
+from indexer.core.limits import DECODE_MEMORY
 from indexer.core.reasons import Reason
-
-GIB = 2**30
 
 _OF_LIBRARY = {"WEBP": 12, "AVIF": 6, "HEIF": 4, "JPEG2000": 14, "GIF": 1, "TIFF": 4}
 """Bytes a pixel that a format's library needs beside Pillow's picture."""
@@ -75,7 +74,7 @@ class DecodeMemory:
         lock_file: the file that the processes lock; its folder exists.
     """
 
-    limit: int = GIB
+    limit: int = DECODE_MEMORY
     processes: int = 1
     lock_file: str = ""
 

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from indexer.core import limits
 from indexer.core.errors import ItemError, first_line
 from indexer.core.parts import END, START, clock
 from indexer.core.reasons import Reason
@@ -23,9 +24,6 @@ WINDOW_S = 10.0
 
 LEAST_REST = 1 / 20
 """A rest of at most so much of a window gets none of its own: encoders of MP3 add some frames."""
-
-MAX_BYTES = 512 * 2**20
-MAX_SECONDS = 4 * 3600.0
 
 _MAX_CHANNELS = 64
 _RATES = (1_000, 768_000)
@@ -78,8 +76,8 @@ class SoundDecoder:
     """
 
     window_s: float | None = None
-    max_bytes: int = MAX_BYTES
-    max_seconds: float = MAX_SECONDS
+    max_bytes: int = limits.MAX_SOUND_BYTES
+    max_seconds: float = limits.MAX_SOUND_S
 
     def for_model(self, longest_s: float | None) -> SoundDecoder:
         """Its windows not longer than a model takes, unless somebody chose their length.

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import IO
 
+from indexer.core import limits
 from indexer.core.errors import ItemError
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
@@ -46,10 +47,10 @@ class VideoDecoder:
     """
 
     fps: float = 1.0
-    max_bytes: int = 8 * 2**30
-    max_length_s: float = 4 * 3600.0
-    max_pixels: int = 64_000_000
-    timeout_s: float | None = 20.0
+    max_bytes: int = limits.MAX_VIDEO_BYTES
+    max_length_s: float = limits.MAX_VIDEO_S
+    max_pixels: int = limits.MAX_PIXELS
+    timeout_s: float | None = limits.DECODE_TIMEOUT_S
 
     @contextmanager
     def opened(self, file: IO[bytes], name: str) -> Iterator[VideoReader]:
