@@ -5,14 +5,8 @@ pixels of bytes. This room must not import `labels`, `store` or `encoder`, its s
 """
 
 from indexer.sources.fetch import Fetcher
-from indexer.sources.opening import SUPPORTED, open_sources
+from indexer.sources.opening import open_sources
 from indexer.sources.options import TableOptions
 from indexer.sources.row_vectors import read_vector
 
-__all__ = [
-    "SUPPORTED",
-    "Fetcher",
-    "TableOptions",
-    "open_sources",
-    "read_vector",
-]
+__all__ = ["Fetcher", "TableOptions", "open_sources", "read_vector"]

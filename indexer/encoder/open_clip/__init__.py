@@ -6,6 +6,6 @@
 
 from __future__ import annotations
 
-from indexer.encoder.open_clip.conversion import CONFIG, convert, is_open_clip
+from indexer.encoder.open_clip.conversion import convert, is_open_clip
 
-__all__ = ["CONFIG", "convert", "is_open_clip"]
+__all__ = ["convert", "is_open_clip"]
