@@ -57,15 +57,9 @@ def remove_items(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalRep
     """
     with open_catalog(options, write=True) as catalog:
         catalog.create_collections()
-        waiting = catalog.lag.removals
         requested_ids = list(dict.fromkeys(item_ids))
-        parts = catalog.ledger.parts
-        current = parts.rows_of(requested_ids).keys() | parts.parents(requested_ids).keys()
-        unknown = [
-            item_id
-            for item_id in requested_ids
-            if item_id not in current and item_id not in waiting
-        ]
+        removable = removable_ids(catalog, requested_ids)
+        unknown = [item_id for item_id in requested_ids if item_id not in removable]
         if unknown:
             more = "".join(f", {item_id!r}" for item_id in unknown[1:5])
             raise UnknownItemError(
@@ -74,6 +68,12 @@ def remove_items(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalRep
                 "Nothing was removed: correct the ids."
             )
         return remove_from(catalog, requested_ids)
+
+
+def removable_ids(catalog: OpenCatalog, item_ids: Sequence[str]) -> set[str]:
+    """Those of some ids that are items or parts of items, and all whose removal was started."""
+    parts = catalog.ledger.parts
+    return {*parts.rows_of(item_ids), *parts.parents(item_ids), *catalog.lag.removals}
 
 
 def remove_from(catalog: OpenCatalog, item_ids: Sequence[str]) -> RemovalReport:

@@ -12,7 +12,7 @@ from indexer.catalog.near_ids import hint
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.catalog.outdated_labels import notes_of_filter
 from indexer.core.errors import ItemError, SourceError
-from indexer.jobs.removal import store_removals
+from indexer.jobs.removal import removable_ids, store_removals
 from indexer.sources import addresses, formats
 from indexer.sources.rows import checked_id
 
@@ -38,12 +38,7 @@ def plan_of_ids(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalPlan
     """Divide ids into those of the catalog and others."""
     with open_catalog(options) as catalog:
         requested_ids = list(dict.fromkeys(item_ids))
-        parts = catalog.ledger.parts
-        removable = {
-            *parts.rows_of(requested_ids),
-            *parts.parents(requested_ids),
-            *catalog.lag.removals,
-        }
+        removable = removable_ids(catalog, requested_ids)
         unknown = tuple(item_id for item_id in requested_ids if item_id not in removable)
         return RemovalPlan(
             item_ids=tuple(item_id for item_id in requested_ids if item_id in removable),
