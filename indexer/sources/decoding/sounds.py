@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import threading
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -276,6 +277,8 @@ class _ForwardReader(_Reader):
     def __init__(self, file: Any, content: bytes) -> None:
         super().__init__(file)
         self.content = content
+        # Before Python takes its modules apart at the end: soundfile needs them to close a file.
+        weakref.finalize(self, file.close)
         self._read_from = 0
         self._last = np.empty(0, dtype=np.float32)
         """The frames that were read last: a window begins before the one before it ends."""
