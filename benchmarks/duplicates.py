@@ -9,7 +9,6 @@ of 10,000 equal pictures. The archive is written as ingestion writes it; the com
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import subprocess
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from benchmarks.report import command_line, show
 from indexer.catalog.archive import Archive
 from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.options import CatalogOptions
@@ -163,17 +163,11 @@ def _against_exact(table: Path, vectors: FloatArray, sampled: int = 1000) -> dic
 
 def main() -> None:
     """Print the figures, and write them where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--items", type=int, default=1_000_000)
+    parser = command_line("duplicates", __doc__, items=1_000_000)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        figures = measure(Path(folder), arguments.items)
-    text = json.dumps(figures, indent=1)
-    sys.stdout.write(f"{text}\n")
-    if arguments.json:
-        arguments.json.write_text(text, encoding="utf-8")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        show([measure(Path(folder), options.items)], options.json)
 
 
 if __name__ == "__main__":

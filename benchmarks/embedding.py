@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import csv
 import logging
-import statistics
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import Row, command_line, compared, show
+from benchmarks.turns import median_seconds
 from benchmarks.vit_b_32 import SHARED, vit_b_32
 from indexer.core.errors import ModelError
 from indexer.encoder import SentenceTransformerEncoder
@@ -28,7 +27,6 @@ from indexer.encoder.precision import SAME_COSINE, Backend, Precision, centred_c
 from indexer.encoder.runtime import Forward
 from indexer.sources.decoding import Decoder
 
-MODEL = Path(__file__).resolve().parents[1] / "build" / "vit-b-32"
 BATCH = 16
 PRECISIONS = ("float32", "bfloat16", "int8")
 ONNX_GOALS = {f"float32 by {Backend.ONNX}": 1.15, f"int8 by {Backend.ONNX}": 1.7}
@@ -49,12 +47,12 @@ def rows(*, rounds: int = 5) -> list[Row]:
     Args:
         rounds: of each, after one that is not counted.
     """
-    folder = vit_b_32(MODEL)
-    found = forward_rows(folder, rounds)
+    folder = vit_b_32()
+    measured = forward_rows(folder, rounds)
     for name, model in TRAINED.items():
-        found += agreement_rows(name, model)
-    found += text_rows(folder, rounds)
-    return found + lookup_rows(folder, rounds)
+        measured += agreement_rows(name, model)
+    measured += text_rows(folder, rounds)
+    return measured + lookup_rows(folder, rounds)
 
 
 def forward_rows(folder: Path, rounds: int) -> list[Row]:
@@ -75,17 +73,17 @@ def forward_rows(folder: Path, rounds: int) -> list[Row]:
 
     runs: dict[str, Callable[[], object]] = {"plain": theirs}
     for precision, encoder in encoders.items():
-        runs[precision] = lambda one=encoder: one.embed_pictures(pictures[:BATCH])
+        runs[precision] = lambda encoder=encoder: encoder.embed_pictures(pictures[:BATCH])
     sessions = _sessions(folder)
     for work, session in sessions.items():
         runs[work] = lambda run=session: run(pictures[:BATCH])
-    seconds = _interleaved(runs, rounds)
+    seconds = median_seconds(runs, rounds)
     exact = encoders["float32"].embed_pictures(pictures)
-    found = []
+    measured = []
     for work, session in sessions.items():
         rate, plain_rate = BATCH / seconds[work], BATCH / seconds["plain"]
         against = "the model in torch, float32"
-        found.append(
+        measured.append(
             compared(
                 f"pictures through ViT-B/32, {work}",
                 against,
@@ -97,9 +95,9 @@ def forward_rows(folder: Path, rounds: int) -> list[Row]:
         )
         least = centred_cosine(session(pictures), exact)
         work = f"least centred cosine of {len(pictures)} photos' vectors, ViT-B/32, {work}"
-        found.append(compared(work, "float32", least, None, "", f">= {SAME_COSINE:g}"))
+        measured.append(compared(work, "float32", least, None, "", f">= {SAME_COSINE:g}"))
     for precision, encoder in encoders.items():
-        found.append(
+        measured.append(
             compared(
                 f"pictures through ViT-B/32, {precision}",
                 "the model in torch, float32",
@@ -111,8 +109,8 @@ def forward_rows(folder: Path, rounds: int) -> list[Row]:
         if precision != "float32":
             cosine = centred_cosine(encoder.embed_pictures(pictures), exact)
             work = f"least centred cosine of {len(pictures)} photos' vectors, ViT-B/32, {precision}"
-            found.append(compared(work, "float32", cosine, None, "", ">= 0.99"))
-    return found
+            measured.append(compared(work, "float32", cosine, None, "", ">= 0.99"))
+    return measured
 
 
 def _accepted(folder: Path) -> dict[str, SentenceTransformerEncoder]:
@@ -135,8 +133,10 @@ def _sessions(folder: Path) -> dict[str, Forward]:
     if not is_installed():
         return {}
     return {
-        f"{one} by {Backend.ONNX}": _encoder(str(folder), "float32")._inference.by_onnx(one)
-        for one in (Precision.FLOAT32, Precision.INT8)
+        f"{precision} by {Backend.ONNX}": _encoder(str(folder), "float32")._inference.by_onnx(
+            precision
+        )
+        for precision in (Precision.FLOAT32, Precision.INT8)
     }
 
 
@@ -144,11 +144,11 @@ def agreement_rows(name: str, model: str) -> list[Row]:
     """How many clothing photos keep their label among ten, by trained models."""
     folder = SHARED / "data" / "clothing"
     exact = _encoder(model, "float32")
-    names = sorted(one.name for one in folder.iterdir())
+    names = sorted(entry.name for entry in folder.iterdir())
     labels = exact.embed_texts([f"a photo of a {name}" for name in names])
     pictures = [exact.prepare(photo) for photo in _photos(folder, "*/*.jpg", None)]
     before = exact.embed_pictures(pictures)
-    found = []
+    measured = []
     for precision in PRECISIONS[1:]:
         try:
             after = _encoder(model, precision).embed_pictures(pictures)
@@ -157,8 +157,8 @@ def agreement_rows(name: str, model: str) -> list[Row]:
             continue
         same = (before @ labels.T).argmax(axis=1) == (after @ labels.T).argmax(axis=1)
         work = f"labels kept of {len(pictures)} clothing photos, {name}, {precision}"
-        found.append(compared(work, "float32", float(same.mean()), None, "", ">= 0.99"))
-    return found
+        measured.append(compared(work, "float32", float(same.mean()), None, "", ">= 0.99"))
+    return measured
 
 
 def text_rows(folder: Path, rounds: int) -> list[Row]:
@@ -167,13 +167,13 @@ def text_rows(folder: Path, rounds: int) -> list[Row]:
 
     names = _names(40)
     encoder, plain = _encoder(str(folder), "float32"), _plain(folder)
-    prompts = [[one.replace("{label}", name) for one in DEFAULT_TEMPLATES] for name in names]
+    prompts = [[text.replace("{label}", name) for text in DEFAULT_TEMPLATES] for name in names]
     count = sum(map(len, prompts))
     runs: dict[str, Callable[[], object]] = {
         "ours": lambda: encoder.embed_texts([text for own in prompts for text in own]),
         "theirs": lambda: [plain.encode(own, show_progress_bar=False) for own in prompts],
     }
-    seconds = _interleaved(runs, rounds)
+    seconds = median_seconds(runs, rounds)
     return [
         compared(
             f"{count} prompts of {len(names)} labels, ViT-B/32's text tower, float32",
@@ -216,7 +216,7 @@ def lookup_rows(folder: Path, rounds: int) -> list[Row]:
                 "ours": ours,
                 "theirs": lambda: theirs(str(photo), candidate_labels=names),
             }
-            seconds = _interleaved(runs, rounds)
+            seconds = median_seconds(runs, rounds)
     return [
         compared(
             f"one picture against {len(names):,} labels, labels stored",
@@ -247,18 +247,6 @@ def _photos(folder: Path, pattern: str, count: int | None) -> Sequence[Any]:
 def _names(count: int) -> list[str]:
     with (SHARED / "data" / "lvis" / "labels.csv").open(encoding="utf-8") as stream:
         return list(dict.fromkeys(row["name"] for row in csv.DictReader(stream)))[:count]
-
-
-def _interleaved(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each; the first round, which warms up, is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for number in range(rounds + 1):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            if number:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(own) for name, own in seconds.items()}
 
 
 def main() -> None:

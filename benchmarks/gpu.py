@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import ingestion
-from benchmarks.ingestion import BATCH, MODEL, Run, copies_of_photos, in_turns
+from benchmarks.ingestion import BATCH, Run, copies_of_photos
 from benchmarks.machine import machine
 from benchmarks.report import Row, compared
 from benchmarks.speed import markdown
+from benchmarks.turns import in_turns
 from benchmarks.vit_b_32 import vit_b_32
 
 if TYPE_CHECKING:
@@ -59,21 +60,21 @@ def rows(
         pictures = scratch / "pictures"
         files = copies_of_photos(pictures, count)
         encoder = SentenceTransformerEncoder(str(model), device=device)
-        found = vector_rows(encoder, model, files[:COMPARED])
+        measured = vector_rows(encoder, model, files[:COMPARED])
         limits = {
             "SentenceTransformer.encode alone, decoded pictures": encode_alone(encoder, files),
             f"decoding and resizing alone, {_threads()} threads": decoding_alone(encoder, files),
             "the model alone, prepared pictures": ingestion.forward_by(encoder, pictures),
         }
         ours = ingestion.ours_by(encoder, pictures, scratch, "ours.npy")
-        rates = in_turns({ingestion.OURS: ours, **limits}, rounds, within_s)
+        rates = in_turns({ingestion.OURS: ours, **limits}, rounds, within_s=within_s)
         work = f"{count:,} files to rows in Milvus Lite, {encoder.device}, {encoder.precision}"
         for against in limits:
             # Files to rows can't be quicker than decoding, nor than the model: these have no goal.
             goal = 1.0 if against.startswith("SentenceTransformer") else None
             mine, theirs = rates[ingestion.OURS], rates[against]
-            found.append(ingestion.median_row(work, against, mine, theirs, "pictures/s", goal))
-        return [*found, _limit_row(work, rates, list(limits)[1:])]
+            measured.append(ingestion.median_row(work, against, mine, theirs, "pictures/s", goal))
+        return [*measured, _limit_row(work, rates, list(limits)[1:])]
 
 
 def vector_rows(
@@ -90,18 +91,19 @@ def vector_rows(
     exact = exact_encoder.embed_pictures(ready)
     vectors = {encoder.precision: encoder.embed_pictures(ready)}
     if encoder.precision is not Precision.FLOAT32:  # only after the first pictures it is chosen
-        same = SentenceTransformerEncoder(str(model), device=encoder.device, precision="float32")
-        vectors[Precision.FLOAT32] = same.embed_pictures(ready)
-    found = []
+        exact_there = SentenceTransformerEncoder(
+            str(model), device=encoder.device, precision="float32"
+        )
+        vectors[Precision.FLOAT32] = exact_there.embed_pictures(ready)
+    measured = []
     for precision, own in vectors.items():
         goal = EXACT_COSINE if precision is Precision.FLOAT32 else SAME_COSINE
         work = f"least centred cosine of {len(ready)} pictures' vectors, {encoder.device}"
         least = centred_cosine(own, exact)
-        row = compared(
-            f"{work}, {precision}", "float32 on the CPU", least, None, "", f">= {goal:g}"
+        measured.append(
+            compared(f"{work}, {precision}", "float32 on the CPU", least, None, "", f">= {goal:g}")
         )
-        found.append(row)
-    return found
+    return measured
 
 
 def encode_alone(encoder: SentenceTransformerEncoder, files: Sequence[Path]) -> Run:
@@ -189,12 +191,14 @@ def main() -> None:
     name = gpu_name(options.device)
     about = machine()
     about["machine"] += f"; {name}"
-    model = options.model or vit_b_32(MODEL)
-    found = rows(device=options.device, model=model, count=options.pictures, rounds=options.rounds)
+    model = options.model or vit_b_32()
+    measured = rows(
+        device=options.device, model=model, count=options.pictures, rounds=options.rounds
+    )
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    report = json.dumps({"about": about, "rows": found}, indent=2) + "\n"
+    report = json.dumps({"about": about, "rows": measured}, indent=2) + "\n"
     options.json.write_text(report, encoding="utf-8")
-    sys.stdout.write(markdown(about, found))
+    sys.stdout.write(markdown(about, measured))
 
 
 if __name__ == "__main__":

@@ -9,17 +9,18 @@ the table shows where a hybrid search hurts, too. The category that a table has 
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.report import command_line
+from benchmarks.vit_b_32 import SHARED
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.jobs.ingest import ingest
 from indexer.jobs.ingest_options import IngestOptions
@@ -88,11 +89,11 @@ def _ingested(
 ) -> tuple[CatalogOptions, Table, dict[str, str]]:
     options = CatalogOptions(data_dir=folder / "data", model=model)
     with table.open(encoding="utf-8", newline="") as stream:
-        found = list(csv.DictReader(stream))
-    indexed = tuple(name for name in ("sku", "brand") if name in found[0])
+        rows = list(csv.DictReader(stream))
+    indexed = tuple(name for name in ("sku", "brand") if name in rows[0])
     how = IngestOptions(table=TableOptions(), text_columns=indexed, embed_titles=False)
     ingest(options, [str(table)], how)
-    return options, found, columns
+    return options, rows, columns
 
 
 def _questions(
@@ -169,13 +170,8 @@ def _measured(catalog: OpenCatalog, questions: Sequence[Question], system: str) 
 
 def main() -> None:
     """Measure, and print a table in Markdown."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument(
-        "--shared", type=Path, default=Path(__file__).resolve().parents[2] / "shared"
-    )
-    parser.add_argument("--json", type=Path)
+    parser = command_line("hybrid", __doc__)
+    parser.add_argument("--shared", type=Path, default=SHARED)
     arguments = parser.parse_args()
     measured = []
     sys.stdout.write("| set | queries | " + " | ".join(SYSTEMS) + " |\n|---|---|---|---|---|\n")
@@ -190,11 +186,7 @@ def main() -> None:
         )
         measured.append(row)
     if arguments.json:
-        arguments.json.write_text(
-            json.dumps(
-                measured, default=lambda one: [one.first, one.found, one.reciprocal], indent=1
-            )
-        )
+        arguments.json.write_text(json.dumps(measured, default=astuple, indent=1))
 
 
 if __name__ == "__main__":

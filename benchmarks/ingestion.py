@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from math import inf
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ import numpy as np
 
 from benchmarks.ingestion_memory import memory_rows
 from benchmarks.report import Row, command_line, compared, show
+from benchmarks.turns import in_turns
 from benchmarks.vit_b_32 import SHARED, vit_b_32
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ FORWARD_PASSES = 5
 
 LOOP_PICTURES = 192
 """The loop is slow, and as fast from its first picture on."""
-
-MODEL = Path(__file__).resolve().parents[1] / "build" / "vit-b-32"
 
 
 def lacks_profile(photo: Path) -> bool:
@@ -191,7 +189,7 @@ def _save_vectors(archive_folder: Path, target: Path, width: int) -> None:
     from indexer.catalog.archive import Archive
 
     archive = Archive(archive_folder, width=width)
-    shards = [(archive.table(one, ["item_id", "vector"])) for one in archive.shards()]
+    shards = [archive.table(shard, ["item_id", "vector"]) for shard in archive.shards()]
     ids = [name for shard in shards for name in shard.column("item_id").to_pylist()]
     vectors = np.concatenate([archive.vectors(0, shard) for shard in shards])
     np.save(target, vectors[np.argsort(ids)])
@@ -230,24 +228,6 @@ def _measured(line: Connection) -> float:
     return rate
 
 
-def in_turns(runs: dict[str, Run], rounds: int, within_s: float = inf) -> dict[str, list[float]]:
-    """Rates of runs that take turns; the first round, which warms up, is not counted.
-
-    Args:
-        within_s: no round begins after it, but one is counted.
-    """
-    started = time.monotonic()
-    rates: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(rounds + 1):
-        if turn > 1 and time.monotonic() - started > within_s:
-            break
-        for name, run in runs.items():
-            rate = run()
-            if turn:
-                rates[name].append(rate)
-    return rates
-
-
 def rows(
     precisions: Sequence[str] = ("float32", "int8"), *, count: int = 1536, rounds: int = 5
 ) -> list[Row]:
@@ -256,7 +236,7 @@ def rows(
         scratch = Path(folder)
         pictures = scratch / "pictures"
         copies_of_photos(pictures, count)
-        model = vit_b_32(MODEL)
+        model = vit_b_32()
         contestants: dict[str, tuple[Callable[..., Run], Sequence[Any]]] = {
             LOOP: (loop, (model, pictures, scratch))
         }
@@ -264,12 +244,12 @@ def rows(
             contestants[f"{FORWARD} {precision}"] = (forward, (model, pictures, precision))
             contestants[f"{OURS} {precision}"] = (ours, (model, pictures, scratch, precision))
         rates = rates_of(contestants, rounds)
-        found = []
+        measured = []
         for precision in precisions:
-            found += _rate_rows(rates, precision)
+            measured += _rate_rows(rates, precision)
         if "float32" in precisions:
-            found.append(_vector_row(scratch))
-    return found
+            measured.append(_vector_row(scratch))
+    return measured
 
 
 def _rate_rows(rates: dict[str, list[float]], precision: str) -> list[Row]:
@@ -292,7 +272,7 @@ def median_row(
     goal: float | None = None,
 ) -> Row:
     """A row whose ratio is the median of the rounds' own ratios: what slows a round slows both."""
-    ratio = statistics.median(one / other for one, other in zip(mine, theirs, strict=True))
+    ratio = statistics.median(own / other for own, other in zip(mine, theirs, strict=True))
     medians = statistics.median(mine), statistics.median(theirs)
     return compared(work, against, *medians, unit, f">= {goal:g}" if goal else "", ratio=ratio)
 
@@ -320,12 +300,12 @@ def main() -> None:
             pictures = Path(folder) / "pictures"
             copies_of_photos(pictures, options.pictures)
             for precision in precisions:
-                profile(vit_b_32(MODEL), pictures, precision)
+                profile(vit_b_32(), pictures, precision)
         return
-    found = rows(precisions, count=options.pictures, rounds=options.rounds)
+    measured = rows(precisions, count=options.pictures, rounds=options.rounds)
     if options.vectors:
-        found += memory_rows(options.vectors)
-    show(found, options.json)
+        measured += memory_rows(options.vectors)
+    show(measured, options.json)
 
 
 if __name__ == "__main__":

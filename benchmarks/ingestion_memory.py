@@ -7,15 +7,13 @@ job itself takes, and once as it is, beside the same rows inserted by a bare ``M
 
 from __future__ import annotations
 
-import multiprocessing
 import tempfile
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.memory import peak_mib
+from benchmarks.memory import drop_rows, peak_of
 from benchmarks.report import Row, compared
 
 WIDTH = 512
@@ -36,7 +34,7 @@ def write_vectors(folder: Path, count: int) -> tuple[Path, Path]:
             stop = min(start + BLOCK, count)
             stored[start:stop] = rng.standard_normal((stop - start, WIDTH), dtype=np.float32)
             stream.writelines(
-                f"item-{one:07d},product {one},{one % 97}\n" for one in range(start, stop)
+                f"item-{row:07d},product {row},{row % 97}\n" for row in range(start, stop)
             )
     stored.flush()
     return table, vectors
@@ -57,9 +55,7 @@ def job(table: Path, vectors: Path, scratch: Path) -> None:
 
 def job_without_store(table: Path, vectors: Path, scratch: Path) -> None:
     """The same; rows are dropped where Milvus would be called."""
-    from indexer.store.collection import Collection
-
-    Collection.upsert = lambda self, rows: None  # type: ignore[method-assign]  # noqa: ARG005
+    drop_rows()
     job(table, vectors, scratch)
 
 
@@ -80,31 +76,16 @@ def bare_client(_table: Path, vectors: Path, scratch: Path) -> None:
     client.flush("items")
 
 
-def peak_of(work: Callable[[Path, Path, Path], None], count: int) -> float:
-    """The most memory that a process of its own took, in MiB."""
-    context = multiprocessing.get_context("spawn")
+def _peak(work: Callable[[Path, Path, Path], None], count: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        receiver, sender = context.Pipe(duplex=False)
-        arguments = (sender, work, *write_vectors(scratch, count), scratch)
-        process = context.Process(target=_measure, args=arguments)
-        process.start()
-        peak = float(receiver.recv())
-        process.join()
-    return peak
-
-
-def _measure(
-    sender: Connection, work: Callable[..., None], table: Path, vectors: Path, scratch: Path
-) -> None:
-    work(table, vectors, scratch)
-    sender.send(peak_mib())
+        return peak_of(work, *write_vectors(scratch, count), scratch)
 
 
 def memory_rows(count: int) -> list[Row]:
     """Peak memory of many items against few, for the job alone and with Milvus Lite in it."""
-    few, many = peak_of(job_without_store, FEW), peak_of(job_without_store, count)
-    with_lite, bare = peak_of(job, LITE_ITEMS), peak_of(bare_client, LITE_ITEMS)
+    few, many = _peak(job_without_store, FEW), _peak(job_without_store, count)
+    with_lite, bare = _peak(job, LITE_ITEMS), _peak(bare_client, LITE_ITEMS)
     return [
         compared(
             f"peak memory, ingest {count:,} vectors, without Milvus Lite's own",

@@ -34,9 +34,9 @@ def kernels() -> str:
     from threadpoolctl import threadpool_info
 
     return ", ".join(
-        f"{one['internal_api']} for {one.get('architecture', 'any processor')}"
-        for one in threadpool_info()
-        if one["user_api"] == "blas"
+        f"{pool['internal_api']} for {pool.get('architecture', 'any processor')}"
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
     )
 
 
@@ -44,8 +44,8 @@ def _instructions() -> str:
     """The widest that torch uses; oneDNN may be kept from it, ONNX Runtime may not."""
     from indexer.encoder.precision import instructions
 
-    kept = os.environ.get("ONEDNN_MAX_CPU_ISA")
-    return instructions() + (f", oneDNN up to {kept}" if kept else "")
+    widest = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    return instructions() + (f", oneDNN up to {widest}" if widest else "")
 
 
 def processor() -> str:

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import io
 import random
-import statistics
 import time
 
 from benchmarks.report import Row, command_line, compared, show
+from benchmarks.turns import median_seconds
 
 PICTURES = 4
 WARM_UP = 2
@@ -48,24 +48,20 @@ def rate_row(rounds: int) -> Row:
         for picture in (decoder.decode(file, "scene") for file in files)
         for box in finder.regions(picture).tolist()
     ]
-    alone, whole = [], []
-    for turn in range(WARM_UP + rounds):
-        started = time.process_time()
-        vectors = encoder.embed_pictures(crops)
-        model_s = time.process_time() - started
-        started = time.process_time()
-        found = [finder.find(decoder.decode(file, "scene")) for file in files]
-        if turn >= WARM_UP:
-            alone.append(len(crops) / model_s)
-            whole.append(len(crops) / (time.process_time() - started))
-    assert np.isfinite(vectors).all()
-    assert all(found)
-    ours, theirs = statistics.median(whole), statistics.median(alone)
+
+    def model_alone() -> None:
+        assert np.isfinite(encoder.embed_pictures(crops)).all()
+
+    def files_to_things() -> None:
+        assert all(finder.find(decoder.decode(file, "scene")) for file in files)
+
+    works = {"alone": model_alone, "whole": files_to_things}
+    seconds = median_seconds(works, rounds, warm_up=WARM_UP, clock=time.process_time)
     return compared(
         "regions of pictures of 640 x 480, JPEG to things (ingest --objects), CPU time",
         "the model alone on as many crops",
-        ours,
-        theirs,
+        len(crops) / seconds["whole"],
+        len(crops) / seconds["alone"],
         "regions/s",
         f">= {GOAL:g}",
     )

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.machine import kernels, processor
-from benchmarks.memory import peak_mib
+from benchmarks.memory import peak_of
 from benchmarks.report import Row, command_line, compared, show
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.records import EmbeddedItem, Fingerprint, FloatArray, Kind, Label
@@ -88,9 +86,9 @@ def make_catalog(folder: Path, items: int, labels: int, *, titles: bool = False)
     with open_catalog(options, write=True) as catalog:
         catalog.create_collections()
         number = 0
-        for block, said in shards(items, labels):
+        for block, titles_near in shards(items, labels):
             rows = [
-                _item(number + row, vector, said[row] if titles else None)
+                _item(number + row, vector, titles_near[row] if titles else None)
                 for row, vector in enumerate(block)
             ]
             catalog.ledger.add(catalog.archive.write(rows))
@@ -251,13 +249,13 @@ def searching(options: CatalogOptions, rate: float) -> list[dict[str, Any]]:
             )
             for search in searches:  # the first is slower
                 search()
-            found = interleaved(*searches)
+            taken = interleaved(*searches)
     work = f"categorize, {LABELS:,} labels"
     against = "MilvusClient.search, Milvus Lite", "the catalog's search, Milvus Lite"
     goals = ">= 20", ""
     return [
         row(work, other, rate, len(vectors) / seconds.clock, "items/s", goal)
-        for other, seconds, goal in zip(against, found, goals, strict=True)
+        for other, seconds, goal in zip(against, taken, goals, strict=True)
     ]
 
 
@@ -307,15 +305,11 @@ def memory(items: int) -> dict[str, Any]:
     peaks = []
     for count in (items, items // 10):
         with _folder() as folder:
-            make_catalog(folder, count, 1_000)
-            command = [sys.executable, "-m", "benchmarks.scoring", "--peak", str(folder)]
-            found = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
-            peaks.append(float(found.stdout.split()[-1]))
+            peaks.append(peak_of(run, make_catalog(folder, count, 1_000)))
     return row(
         f"peak memory, categorize {items:,}",
         f"categorize {items // 10:,}",
-        peaks[0],
-        peaks[1],
+        *peaks,
         "MiB",
         "<= 1.1",
     )
@@ -328,16 +322,16 @@ def rows(items: int = 1_000_000, labels: Sequence[str] = ("many", "few", "memory
         items: how many are categorized.
         labels: which parts.
     """
-    found: list[dict[str, Any]] = []
+    measured: list[dict[str, Any]] = []
     if "many" in labels:
         with _folder() as folder:
-            found += many_labels(folder, items)
+            measured += many_labels(folder, items)
     if "few" in labels:
         with _folder() as folder:
-            found += few_labels(folder, items)
+            measured += few_labels(folder, items)
     if "memory" in labels:
-        found.append(memory(items))
-    return found
+        measured.append(memory(items))
+    return measured
 
 
 @contextmanager
@@ -353,14 +347,8 @@ def main() -> None:
     """Measure and print."""
     parser = command_line("scoring", __doc__, items=1_000_000)
     parser.add_argument("--part", choices=("many", "few", "memory"), action="append")
-    parser.add_argument("--peak", type=Path, help="only run on this folder and print the memory")
     options = parser.parse_args()
-    if options.peak is not None:
-        run(CatalogOptions(data_dir=options.peak))
-        sys.stdout.write(f"{peak_mib():.1f}\n")
-        return
-    found = rows(options.items, options.part or ("many", "few", "memory"))
-    show(found, options.json)
+    show(rows(options.items, options.part or ("many", "few", "memory")), options.json)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.report import Row, command_line, compared, show
+from benchmarks.turns import median_seconds
+from benchmarks.vit_b_32 import SHARED
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
@@ -36,7 +39,7 @@ from indexer.sources import TableOptions
 from queries.tuning.tuning import tune
 from queries.tuning.tuning_queries import usual_queries
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+DATA = SHARED / "data"
 SERVER_VARIABLE = "ZEROSHELF_TEST_MILVUS_URI"
 LIMIT = 10
 TARGET = 0.99
@@ -50,13 +53,13 @@ WIDTH = 512
 
 def rows(items: int = 100_000, server: str | None = None) -> list[Row]:
     """Every figure of this part; a server is measured where its URI is given."""
-    found = start_up()
+    measured = start_up()
     vectors, pictures, words, labels = make_vectors(items)
     backends = {"Milvus Lite": None, **({"Milvus server": server} if server else {})}
     for name, uri in backends.items():
         with tempfile.TemporaryDirectory() as folder:
-            found += _searches(name, Path(folder), uri, vectors, pictures, words, labels)
-    return found
+            measured += _searches(name, Path(folder), uri, vectors, pictures, words, labels)
+    return measured
 
 
 def make_vectors(items: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -101,21 +104,17 @@ def _searches(
     """Recall and latency of one database, at the effort that tune chose."""
     options = CatalogOptions(catalog="benchmark", data_dir=folder, db=uri)
     _fill(options, vectors, labels)
-    found = []
+    measured = []
     with open_catalog(options) as catalog:
         report = tune(catalog, usual_queries(catalog, QUERIES), limit=LIMIT, target=TARGET)
         if tuning := report.tuning():
             catalog.items.store_tuning(tuning)
-        index = (
-            f"{report.index}, {report.parameter} {report.chosen}"
-            if report.parameter
-            else (report.index)
-        )
-        what = f"{name} ({index}), {len(vectors):,} items"
+        effort = f", {report.parameter} {report.chosen}" if report.parameter else ""
+        what = f"{name} ({report.index}{effort}), {len(vectors):,} items"
         for kind, queries in (("pictures", pictures), ("words", words)):
             if len(queries):
                 share = _recall(catalog.items, queries, vectors)
-                found.append(
+                measured.append(
                     _row(
                         f"recall@{LIMIT} by {kind}, {what}",
                         "exact search, numpy",
@@ -125,19 +124,19 @@ def _searches(
                         reached=share >= TARGET,
                     )
                 )
-        asked = np.concatenate([pictures, words])
-        asked = asked[:: max(1, len(asked) // TIMED)]
-        found.append(
+        queries = np.concatenate([pictures, words])
+        timed = queries[:: max(1, len(queries) // TIMED)]
+        measured.append(
             _row(
                 f"one search, {what}",
                 "exact search, numpy",
-                _latencies(catalog.items, asked, vectors),
+                _latencies(catalog.items, timed, vectors),
                 "ms",
             )
         )
         if uri is not None:
             catalog.database.drop_catalog(options.catalog)
-    return found
+    return measured
 
 
 def _fill(options: CatalogOptions, vectors: FloatArray, labels: FloatArray) -> None:
@@ -160,10 +159,9 @@ def _fill(options: CatalogOptions, vectors: FloatArray, labels: FloatArray) -> N
 def _recall(items: Any, queries: FloatArray, vectors: FloatArray) -> float:
     scores = queries @ vectors.T
     exact = np.argpartition(-scores, LIMIT, axis=1)[:, :LIMIT]
-    found = items.search(queries, limit=LIMIT)
     hits = sum(
-        len({hit.fields["item_id"] for hit in one} & {f"items{row}" for row in best})
-        for one, best in zip(found, exact, strict=True)
+        len({hit.fields["item_id"] for hit in nearest} & {f"items{row}" for row in best})
+        for nearest, best in zip(items.search(queries, limit=LIMIT), exact, strict=True)
     )
     return hits / exact.size
 
@@ -190,35 +188,32 @@ def _latencies(items: Any, queries: FloatArray, vectors: FloatArray) -> tuple[fl
 def start_up() -> list[Row]:
     """Seconds of the command's help and of an import, against Python's own start."""
     python = sys.executable
-    help_ = [str(Path(python).with_name("zeroshelf")), "--help"]
-    of_search = [help_[0], "search", "--help"]
-    import_ = [python, "-c", "import indexer, queries"]
-    commands = [[python, "-c", "pass"], help_, of_search, import_]
-    taken: list[list[float]] = [[] for _ in commands]
-    for turn in range(STARTS + 1):
-        for command, times in zip(commands, taken, strict=True):
-            seconds = _seconds(command)
-            if turn:  # the first reads the files from disk
-                times.append(seconds)
-    bare, *others = (statistics.median(times) for times in taken)
-    names = ("zeroshelf --help", "zeroshelf search --help", "import indexer, queries")
+    zeroshelf = str(Path(python).with_name("zeroshelf"))
+    goals = {"zeroshelf --help": 0.3, "import indexer, queries": 0.15}
+    commands = {
+        "python -c pass": [python, "-c", "pass"],
+        "zeroshelf --help": [zeroshelf, "--help"],
+        "zeroshelf search --help": [zeroshelf, "search", "--help"],
+        "import indexer, queries": [python, "-c", "import indexer, queries"],
+    }
+    runs = {name: partial(_silently, command) for name, command in commands.items()}
+    seconds = median_seconds(runs, STARTS)  # the first round reads the files from disk
+    bare = seconds.pop("python -c pass")
     return [
         _row(
             name,
             "python -c pass",
             (ours, bare),
             "s",
-            goal and f"< {goal} s",
-            reached=goal and ours < goal,
+            f"< {goals[name]} s" if name in goals else None,
+            reached=ours < goals[name] if name in goals else None,
         )
-        for name, ours, goal in zip(names, others, (0.3, None, 0.15), strict=True)
+        for name, ours in seconds.items()
     ]
 
 
-def _seconds(command: Sequence[str]) -> float:
-    start = time.perf_counter()
+def _silently(command: Sequence[str]) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
-    return time.perf_counter() - start
 
 
 def _row(

@@ -51,30 +51,30 @@ def service(folder: Path) -> Iterator[tuple[str, int]]:
         "serve", "--port", "0", "--data-dir", str(folder / "data"),
     ]  # fmt: skip
     # A file: a pipe that nobody reads would stop the service when it is full.
-    said = folder / "service.log"
-    with said.open("w", encoding="utf-8") as stream:
+    log = folder / "service.log"
+    with log.open("w", encoding="utf-8") as stream:
         process = subprocess.Popen(command, stderr=stream)  # noqa: S603
     try:
-        yield _address(process, said), process.pid
+        yield _address(process, log), process.pid
     finally:
         ended = process.poll()
         process.terminate()
         process.wait(timeout=30)
         if ended is not None:
-            raise RuntimeError(f"the service ended by itself ({ended}): {_last(said)}")
+            raise RuntimeError(f"the service ended by itself ({ended}): {_last(log)}")
 
 
-def _address(process: subprocess.Popen[bytes], said: Path) -> str:
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     """Where the service listens, once it says so."""
     while process.poll() is None:
-        if found := re.search(r"http://\S+", said.read_text(encoding="utf-8")):
-            return found[0]
+        if address := re.search(r"http://\S+", log.read_text(encoding="utf-8")):
+            return address[0]
         time.sleep(0.05)
-    raise RuntimeError(f"the service did not start: {_last(said)}")
+    raise RuntimeError(f"the service did not start: {_last(log)}")
 
 
-def _last(said: Path) -> str:
-    return said.read_text(encoding="utf-8")[-2_000:]
+def _last(log: Path) -> str:
+    return log.read_text(encoding="utf-8")[-2_000:]
 
 
 async def load(
@@ -94,22 +94,22 @@ async def load(
         request: what is asked of a picture; None asks for its labels.
     """
     place = urlsplit(address)
-    asked = [(request or _classify)(address, picture) for picture in pictures]
+    requests = [(request or _classify)(address, picture) for picture in pictures]
     taken: list[float] = []
     end = time.perf_counter() + seconds
 
-    async def one(number: int) -> None:
+    async def client(number: int) -> None:
         reader, writer = await asyncio.open_connection(place.hostname, place.port)
         while time.perf_counter() < end:
             start = time.perf_counter()
-            writer.write(asked[number % len(asked)])
+            writer.write(requests[number % len(requests)])
             await _answer(reader)
             taken.append(time.perf_counter() - start)
             number += clients
         writer.close()
         await writer.wait_closed()
 
-    await asyncio.gather(*(one(number) for number in range(clients)))
+    await asyncio.gather(*(client(number) for number in range(clients)))
     return taken
 
 
@@ -143,16 +143,16 @@ async def _answer(reader: asyncio.StreamReader) -> None:
 def memory_mib(pid: int) -> float:
     """Resident memory of a process and of those that it started."""
     children = Path(f"/proc/{pid}/task").glob("*/children")
-    pids = [pid, *(int(one) for path in children for one in _told(path).split())]
-    return sum(_resident_kib(one) for one in pids) / 1024
+    pids = [pid, *(int(child) for path in children for child in _text_of(path).split())]
+    return sum(_resident_kib(process) for process in pids) / 1024
 
 
 def _resident_kib(pid: int) -> int:
-    found = re.search(r"VmRSS:\s+(\d+)", _told(Path(f"/proc/{pid}/status")))
-    return int(found[1]) if found else 0
+    resident = re.search(r"VmRSS:\s+(\d+)", _text_of(Path(f"/proc/{pid}/status")))
+    return int(resident[1]) if resident else 0
 
 
-def _told(path: Path) -> str:
+def _text_of(path: Path) -> str:
     """What the system says of a process; nothing where it has ended meanwhile."""
     try:
         return path.read_text(encoding="utf-8")
@@ -200,7 +200,7 @@ def _wait_until_ready(address: str) -> None:
 
 def rows_beside_explanations(*, seconds: float, rounds: int) -> list[dict[str, Any]]:
     """Latency of classifications beside explanations and without, in turns; then their ratio."""
-    found: list[dict[str, Any]] = []
+    measured: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pictures = _catalog(folder)
@@ -215,8 +215,8 @@ def rows_beside_explanations(*, seconds: float, rounds: int) -> list[dict[str, A
                     taken, heat_maps = asyncio.run(_both(address, pictures, clients, seconds))
                     beside += taken
                     explained += heat_maps
-                found += _p99_rows(clients, without, beside, explained)
-    return found
+                measured += _p99_rows(clients, without, beside, explained)
+    return measured
 
 
 async def _both(
@@ -233,7 +233,7 @@ async def _both(
 def _p99_rows(
     clients: int, without: list[float], beside: list[float], explained: int
 ) -> list[dict[str, Any]]:
-    ours, theirs = (float(np.percentile(one, 99)) * 1000 for one in (beside, without))
+    ours, theirs = (float(np.percentile(seconds, 99)) * 1000 for seconds in (beside, without))
     work = (
         f"{clients} clients classify pictures while heat maps are made, 99th percentile of "
         f"{len(beside):,} answers beside {explained:,} explanations"
@@ -261,8 +261,8 @@ def _catalog(folder: Path) -> list[bytes]:
     options = CatalogOptions(data_dir=folder / "data", model="pocket")
     ingest(options, [str(folder / "shop" / "products.csv")], IngestOptions())
     add_labels(options, str(folder / "shop" / "taxonomy.yaml"))
-    found = sorted((folder / "shop" / "pictures").glob("p*.jpg"))
-    return [path.read_bytes() for path in found[:PICTURES]]
+    files = sorted((folder / "shop" / "pictures").glob("p*.jpg"))
+    return [path.read_bytes() for path in files[:PICTURES]]
 
 
 def main() -> None:
@@ -272,12 +272,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0, help="of each load in a round")
     parser.add_argument("--long", type=float, default=60.0, help="seconds of the last load")
     options = parser.parse_args()
-    found = []
+    measured = []
     if options.only != "explain":
-        found += rows(seconds=options.seconds, rounds=options.rounds, long=options.long)
+        measured += rows(seconds=options.seconds, rounds=options.rounds, long=options.long)
     if options.only != "load":
-        found += rows_beside_explanations(seconds=options.seconds, rounds=options.rounds)
-    show(found, options.json)
+        measured += rows_beside_explanations(seconds=options.seconds, rounds=options.rounds)
+    show(measured, options.json)
 
 
 if __name__ == "__main__":

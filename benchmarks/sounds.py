@@ -9,7 +9,6 @@ has the sizes of ``laion/clap-htsat-unfused`` and random weights.
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import Row, command_line, compared, show
+from benchmarks.turns import median_seconds
 
 MODEL = Path(__file__).resolve().parents[1] / "build" / "clap-htsat"
 RATE = 44_100
@@ -75,22 +75,17 @@ def rate_row(rounds: int, windows: int = 16) -> Row:
             for part in decoder.windows(content, "noise").parts
         ]
 
-    ready, alone, whole = prepared(), [], []
-    for turn in range(rounds + 1):
-        started = time.process_time()
-        encoder.embed_sounds(ready)
-        model_s = time.process_time() - started
-        started = time.process_time()
-        encoder.embed_sounds(prepared())
-        if turn:  # the first one warms up
-            alone.append(10 * windows / model_s)
-            whole.append(10 * windows / (time.process_time() - started))
-    ours, theirs = statistics.median(whole), statistics.median(alone)
+    ready = prepared()
+    works = {
+        "alone": lambda: encoder.embed_sounds(ready),
+        "whole": lambda: encoder.embed_sounds(prepared()),
+    }
+    seconds = median_seconds(works, rounds, clock=time.process_time)
     return compared(
         "seconds of sound, stereo FLAC of 44.1 kHz, to embeddings, CPU time",
         "the model alone",
-        ours,
-        theirs,
+        10 * windows / seconds["whole"],
+        10 * windows / seconds["alone"],
         "s/s",
         f">= {GOAL:g}",
     )

@@ -14,24 +14,21 @@ the minute's packets sixty times.
 
 from __future__ import annotations
 
-import multiprocessing
-import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.memory import peak_mib
+from benchmarks.memory import drop_rows, peak_of
 from benchmarks.report import Row, command_line, compared, show
+from benchmarks.turns import median_seconds
 from benchmarks.vit_b_32 import SHARED, vit_b_32
 from pocket.clips import Pixels, encode
 
-MODEL = Path(__file__).resolve().parents[1] / "build" / "vit-b-32"
 RATE = 25
 WIDTH, HEIGHT = 1280, 720
 RATE_GOAL = 0.9
@@ -89,27 +86,25 @@ def rate_row(rounds: int, form: str, seconds: int = 64, *, width: int = WIDTH) -
     from indexer.ingestion.videos import VideoEmbedder
     from indexer.sources.video import VideoDecoder
 
-    vit_b_32(MODEL)
-    encoder = SentenceTransformerEncoder(str(MODEL), precision="float32")
+    encoder = SentenceTransformerEncoder(str(vit_b_32()), precision="float32")
     embedder = VideoEmbedder(encoder=encoder, batch_size=32)
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "pan.mp4"
         encode(clip, pan(seconds, width, height, RATE), rate=RATE, encoder=FORMS[form])
         with clip.open("rb") as file, VideoDecoder().opened(file, clip.name) as reader:
             frames = [encoder.prepare(frame.pixels) for frame in reader.frames()]
-        alone, whole = [], []
-        for turn in range(rounds + 1):
-            started = time.process_time()
+
+        def model_alone() -> None:
             for start in range(0, len(frames), 32):
                 encoder.embed_pictures(frames[start : start + 32])
-            model_s = time.process_time() - started
-            started = time.process_time()
+
+        def file_to_shots() -> None:
             with clip.open("rb") as file:
                 embedder.shots(file, clip.name)
-            if turn:  # the first one warms up
-                alone.append(len(frames) / model_s)
-                whole.append(len(frames) / (time.process_time() - started))
-    ours, theirs = statistics.median(whole), statistics.median(alone)
+
+        works = {"alone": model_alone, "whole": file_to_shots}
+        seconds = median_seconds(works, rounds, clock=time.process_time)
+    ours, theirs = (len(frames) / seconds[name] for name in ("whole", "alone"))
     work = f"frames of a {width}x{height} video, {form}, from the file to its shots, CPU time"
     return compared(work, "the model alone", ours, theirs, "frames/s", f">= {RATE_GOAL:g}")
 
@@ -120,37 +115,24 @@ def memory_row() -> Row:
         minute, hour = Path(folder) / "minute.mp4", Path(folder) / "hour.mp4"
         encode(minute, pan(60, 640, 360, 10), rate=10)
         repeated(minute, hour, 60)
-        few, many = peak_of(minute), peak_of(hour)
+        few, many = peak_of(ingested, minute), peak_of(ingested, hour)
     work = "peak memory, ingest of an hour of video, without Milvus Lite's own"
     return compared(work, "a minute of it", many, few, "MiB", f"<= {MEMORY_GOAL:g}")
 
 
-def peak_of(video: Path) -> float:
-    """The most memory that a process of its own took, in MiB."""
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(sender, video))
-    process.start()
-    peak = float(receiver.recv())
-    process.join()
-    return peak
-
-
-def _measure(sender: Connection, video: Path) -> None:
+def ingested(video: Path) -> None:
+    """What ``zeroshelf ingest VIDEO`` does, without the store."""
     from indexer.catalog.options import CatalogOptions
     from indexer.jobs.ingest import ingest
     from indexer.jobs.ingest_options import IngestOptions
-    from indexer.store.collection import Collection
 
-    # Milvus Lite runs in the process and keeps its rows in memory, as ``ingestion_memory`` shows.
-    Collection.upsert = lambda self, rows: None  # type: ignore[method-assign]  # noqa: ARG005
+    drop_rows()
     with tempfile.TemporaryDirectory() as folder:
         options = CatalogOptions(data_dir=Path(folder), model="pocket")
         report = ingest(options, [str(video)], IngestOptions())
     assert report.frames, report
     assert not report.dead, report
     sys.stderr.write(f"{video.name}: {report.frames:,} frames, {report.stored:,} shots\n")
-    sender.send(peak_mib())
 
 
 def rate_rows(rounds: int) -> list[Row]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from transformers import CLIPConfig, CLIPTokenizer
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+MODEL = Path(__file__).resolve().parents[1] / "build" / "vit-b-32"
 VOCABULARY = SHARED / "data" / "clip" / "bpe_simple_vocab_16e6.txt.gz"
 
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -29,30 +30,25 @@ LOGIT_SCALE = math.log(100.0)
 """What OpenAI's models ended their training with."""
 
 
-def vit_b_32(folder: Path, *, seed: int = 0) -> Path:
-    """Write the model, unless the folder has it already.
+def vit_b_32() -> Path:
+    """The model's folder; 600 MB are written where there is none.
 
-    Args:
-        folder: where it shall lie; 600 MB.
-        seed: of the weights, which are drawn as transformers draws them before a training.
-
-    Returns:
-        The folder.
+    Weights are drawn as transformers draws them before a training.
     """
-    if folder.exists():
-        return folder
+    if MODEL.exists():
+        return MODEL
     import torch
     from transformers import CLIPModel, CLIPProcessor
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     model = CLIPModel(_configuration())
     with torch.no_grad():
         model.logit_scale.fill_(LOGIT_SCALE)
-    aside = folder.with_name(f"{folder.name}.writing")
+    aside = MODEL.with_name(f"{MODEL.name}.writing")
     CLIPProcessor(CLIPImageProcessorPil(), tokenizer()).save_pretrained(aside)
     model.save_pretrained(aside)
-    return aside.rename(folder)
+    return aside.rename(MODEL)
 
 
 def tokenizer() -> CLIPTokenizer:

@@ -95,7 +95,8 @@ def test_examples_and_calibration_are_measured_on_other_items(drawn: LabelledSet
     taught = examples.few_shot(drawn, "half")
     assert taught.plain is not None
     assert taught.reached > 0.5
-    row = examples.calibration(drawn)
+    scores = examples.scorer_of(drawn).scores(drawn.items)
+    row = examples.calibration(drawn.name, scores, drawn)
     assert row.lower_is_better
     assert 0 < row.reached < 0.3
 

@@ -56,7 +56,7 @@ PARTS = (
 
 
 _OF_EACH: Mapping[str, Callable[[LabelledSet], Iterator[Row]]] = {
-    "stress": lambda one: iter([stress.worst(one)]),
+    "stress": lambda labelled: iter([stress.worst(labelled)]),
     "batches": batches.rows,
     "people": people.rows,
     "week": week.rows,
@@ -73,36 +73,38 @@ _OF_NONE: Mapping[str, Callable[[Sources], Iterator[Row]]] = {
 """Parts that need none of the sets."""
 
 
-def measure(part: str, sources: Sources, found: list[LabelledSet]) -> Iterator[Row]:
+def measure(part: str, sources: Sources, sets: list[LabelledSet]) -> Iterator[Row]:
     """The rows of one part.
 
     Args:
         part: one of ``PARTS``.
-        found: all sets; the first two are fashion over 1,203 and over 32 labels. May be empty for
+        sets: all of them; the first two are fashion over 1,203 and over 32 labels. May be empty for
             parts that need none.
     """
     if part in _OF_NONE:
         yield from _OF_NONE[part](sources)
         return
-    full, subset = found[:2]
+    full, subset = sets[:2]
     # One picture a class can't be split or skewed.
-    several = [one for one in found if not one.name.startswith("grocery")]
+    several = [labelled for labelled in sets if not labelled.name.startswith("grocery")]
     if part == "labels":
-        for one in found:
-            yield from labels.measure(one)
+        for labelled in sets:
+            yield from labels.measure(labelled)
     elif part in _OF_EACH:
         yield from itertools.chain.from_iterable(map(_OF_EACH[part], several))
     elif part == "trust":
-        yield from trust.rows(sources, found)
+        yield from trust.rows(sources, sets)
     elif part == "unknowns":
         yield from unknowns.removed_labels(full, subset)
-        for one in (one for one in found if one.name == "clinc150"):
-            yield from unknowns.queries_out_of_scope(sources, one)
+        for labelled in (labelled for labelled in sets if labelled.name == "clinc150"):
+            yield from unknowns.queries_out_of_scope(sources, labelled)
     elif part == "examples":
         yield from (examples.few_shot(subset, split) for split in examples.SPLITS)
-        yield from (examples.few_shot(one, "half") for one in several[2:])
-        yield from (examples.some_labels(one) for one in several)
-        yield from (examples.calibration(one) for one in several)
+        yield from (examples.few_shot(labelled, "half") for labelled in several[2:])
+        yield from map(examples.some_labels, several)
+        for labelled in several:
+            scores = examples.scorer_of(labelled).scores(labelled.items)
+            yield examples.calibration(labelled.name, scores, labelled)
     else:
         yield from map(multi_label.measure, multi_label.multi_label_sets(sources, full, subset))
 
@@ -113,17 +115,17 @@ def main() -> None:
     parser.add_argument("--part", choices=PARTS, action="append", help="only these; all without")
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--json", type=Path, default=Path("build/quality.json"))
-    chosen = parser.parse_args()
-    sources = Sources(chosen.shared)
-    found: list[LabelledSet] = []
-    if not _OF_NONE.keys() >= set(chosen.part or PARTS):
+    options = parser.parse_args()
+    sources = Sources(options.shared)
+    sets: list[LabelledSet] = []
+    if not _OF_NONE.keys() >= set(options.part or PARTS):
         sys.stderr.write("embedding the sets\n")
-        found = list(all_sets(sources))
+        sets = list(all_sets(sources))
     rows: list[Row] = []
-    for part in chosen.part or PARTS:
+    for part in options.part or PARTS:
         sys.stderr.write(f"{time.strftime('%H:%M:%S')} measuring {part}\n")
-        rows += measure(part, sources, found)
-        _write(chosen.json, rows)  # after each part: all of them take hours on a busy machine
+        rows += measure(part, sources, sets)
+        _write(options.json, rows)  # after each part: all of them take hours on a busy machine
     show(rows, SETTINGS)
 
 
@@ -131,7 +133,7 @@ def _write(file: Path, rows: list[Row]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     report = {
         "rows": [row.as_json() for row in rows],
-        "settings": [asdict(one) for one in SETTINGS],
+        "settings": [asdict(setting) for setting in SETTINGS],
     }
     file.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 

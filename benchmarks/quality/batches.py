@@ -24,9 +24,9 @@ _HOW = (
 )
 
 
-def rows(one: LabelledSet) -> Iterator[Row]:
+def rows(labelled: LabelledSet) -> Iterator[Row]:
     """Two rows for each range of classes that the set has."""
-    present = np.unique(one.truth[one.known])
+    present = np.unique(labelled.truth[labelled.known])
     for fewest, most in CLASSES:
         if len(present) < fewest:
             continue
@@ -35,12 +35,12 @@ def rows(one: LabelledSet) -> Iterator[Row]:
             random = np.random.default_rng(seed)
             count = int(random.integers(fewest, min(most, len(present)) + 1))
             chosen = random.choice(present, count, replace=False)
-            batch = random.permutation(np.flatnonzero(np.isin(one.truth, chosen)))[:BATCH]
-            items, truth = one.items[batch], one.truth[batch]
-            found = heads(items, one)
+            batch = random.permutation(np.flatnonzero(np.isin(labelled.truth, chosen)))[:BATCH]
+            items, truth = labelled.items[batch], labelled.truth[batch]
+            by_name = heads(items, labelled)
             figures.append(
                 [
-                    float((rank(items, found[name], limit=1).labels[:, 0] == truth).mean())
+                    float((rank(items, by_name[name], limit=1).labels[:, 0] == truth).mean())
                     for name in ("plain", "adapted")
                 ]
             )
@@ -48,7 +48,7 @@ def rows(one: LabelledSet) -> Iterator[Row]:
         for measured, worst in (("mean", RUNS), ("worst tenth of runs", max(1, RUNS // 10))):
             before, reached = (float(np.sort(side)[:worst].mean()) for side in (plain, adapted))
             yield Row(
-                what=f"{one.name}: top-1, {fewest} to {most} classes a batch, {measured}",
+                what=f"{labelled.name}: top-1, {fewest} to {most} classes a batch, {measured}",
                 plain=before,
                 reached=reached,
                 goal=before - 0.01,

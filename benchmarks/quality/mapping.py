@@ -78,7 +78,7 @@ def pair_of(
     """A pair from rules by id; counterparts that the target lacks are none."""
     places = {label.label_id: place for place, label in enumerate(target)}
     truth = {
-        place: frozenset(places[one] for one in targets[label.label_id] if one in places)
+        place: frozenset(places[name] for name in targets[label.label_id] if name in places)
         for place, label in enumerate(source)
         if label.label_id in targets
     }
@@ -132,8 +132,9 @@ def fit(pairs: Sequence[Pair], names: Sequence[str]) -> dict[str, float]:
             return _loss(values, evidence, is_true, used)
 
         start = np.array([weights[NAMES[place]] for place in used])
-        found = minimize(loss, start, jac=True, method="L-BFGS-B")
-        weights |= {NAMES[place]: float(value) for place, value in zip(used, found.x, strict=True)}
+        minimum = minimize(loss, start, jac=True, method="L-BFGS-B")
+        fitted = zip(used, minimum.x, strict=True)
+        weights |= {NAMES[place]: float(value) for place, value in fitted}
     return weights
 
 
@@ -153,10 +154,10 @@ def _observed(
             wanted = pair.truth[place] or frozenset({-1})
             is_last = [False] * (len(places) - 1) + [True]
             true = [
-                (one in wanted) if one >= 0 else (last and -1 in wanted)
-                for one, last in zip(places, is_last, strict=True)
+                (candidate in wanted) if candidate >= 0 else (last and -1 in wanted)
+                for candidate, last in zip(places, is_last, strict=True)
             ]
-            valid = [one >= 0 or last for one, last in zip(places, is_last, strict=True)]
+            valid = [at >= 0 or last for at, last in zip(places, is_last, strict=True)]
             if any(true):
                 evidence.append(block[row][valid])
                 truths.append(np.array(true)[valid])

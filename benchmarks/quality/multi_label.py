@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from sklearn.metrics import average_precision_score
 
 from benchmarks.quality.sets import (
     CLIP_LOGIT_SCALE,
@@ -91,62 +92,57 @@ def multi_label_sets(
     )
 
 
-def measure(one: MultiLabelSet) -> Row:
+def measure(labelled: MultiLabelSet) -> Row:
     """Mean average precision over labels, and precision and recall where 0.5 is reached."""
-    words = one.words[other_concepts(one.labels, one.words)]
-    found, prompted = _scores(one, words), _scores(one, one.neutral)
-    accepted = found >= ACCEPTED
-    hits = float((accepted & one.truth).sum())
-    random, count = np.random.default_rng(0), len(one.truth)
+    words = labelled.words[other_concepts(labelled.labels, labelled.words)]
+    scores, prompted = _scores(labelled, words), _scores(labelled, labelled.neutral)
+    accepted = scores >= ACCEPTED
+    hits = float((accepted & labelled.truth).sum())
+    random, count = np.random.default_rng(0), len(labelled.truth)
     drawn = [
-        mean_average_precision(found[rows], one.truth[rows])
+        mean_average_precision(scores[rows], labelled.truth[rows])
         for rows in (random.integers(0, count, count) for _ in range(RESAMPLES))
     ]
     low, high = np.percentile(drawn, [2.5, 97.5])
-    plain = mean_average_precision(_cosines(one, one.labels), one.truth)
-    by_prompts = mean_average_precision(prompted, one.truth)
-    precision, recall = hits / max(1, int(accepted.sum())), hits / float(one.truth.sum())
+    plain = mean_average_precision(_cosines(labelled, labelled.labels), labelled.truth)
+    by_prompts = mean_average_precision(prompted, labelled.truth)
+    precision, recall = hits / max(1, int(accepted.sum())), hits / float(labelled.truth.sum())
     return Row(
-        what=f"{one.name}: mean average precision, each label on its own",
+        what=f"{labelled.name}: mean average precision, each label on its own",
         plain=plain,
-        reached=mean_average_precision(found, one.truth),
+        reached=mean_average_precision(scores, labelled.truth),
         goal=plain,
         low=float(low),
         high=float(high),
-        how=f"{one.about} Against a background vocabulary; neutral prompts, the default without "
-        f"one, give {by_prompts:.4f}. plain: cosine; 95% bootstrap over pictures. At a score of "
-        f"{ACCEPTED} precision is {precision:.2f} and recall {recall:.2f}; labels hold "
-        f"{one.truth.sum() / count:.2f} times a picture.",
+        how=f"{labelled.about} Against a background vocabulary; neutral prompts, the default "
+        f"without one, give {by_prompts:.4f}. plain: cosine; 95% bootstrap over pictures. At a "
+        f"score of {ACCEPTED} precision is {precision:.2f} and recall {recall:.2f}; labels hold "
+        f"{labelled.truth.sum() / count:.2f} times a picture.",
         more={"precision": precision, "recall": recall, "by_prompts": by_prompts},
     )
 
 
-def _cosines(one: MultiLabelSet, texts: FloatArray) -> Exact:
-    return np.asarray(one.items @ texts.T, dtype=np.float64)
+def _cosines(labelled: MultiLabelSet, texts: FloatArray) -> Exact:
+    return np.asarray(labelled.items @ texts.T, dtype=np.float64)
 
 
-def _scores(one: MultiLabelSet, neutral: FloatArray) -> Exact:
+def _scores(labelled: MultiLabelSet, neutral: FloatArray) -> Exact:
     return independent_scores(
-        _cosines(one, one.labels), _cosines(one, neutral), logit_scale=one.logit_scale
+        _cosines(labelled, labelled.labels),
+        _cosines(labelled, neutral),
+        logit_scale=labelled.logit_scale,
     )
 
 
 def mean_average_precision(scores: Exact, truth: Booleans) -> float:
     """Average precision of each label over the pictures, averaged over those that occur.
 
-    Everingham et al. 2010, "The Pascal Visual Object Classes (VOC) Challenge",
-    doi:10.1007/s11263-009-0275-4, without its interpolation.
-
     Args:
         scores: float64 (n, k).
         truth: bool (n, k).
     """
-    precisions = []
-    for column in np.flatnonzero(truth.any(axis=0)):
-        hits = truth[np.argsort(-scores[:, column], kind="stable"), column]
-        shares = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-        precisions.append(float(shares[hits].mean()))
-    return float(np.mean(precisions))
+    occurs = truth.any(axis=0)
+    return float(average_precision_score(truth[:, occurs], scores[:, occurs]))
 
 
 def _pairs(
@@ -158,7 +154,7 @@ def _pairs(
 ) -> MultiLabelSet:
     """Pictures of two classes, drawn at random, each made ``side`` pixels square."""
     random, names = np.random.default_rng(0), sorted(set(classes))
-    numbers = np.array([names.index(one) for one in classes])
+    numbers = np.array([names.index(name) for name in classes])
     truth = np.zeros((PAIRS, len(names)), dtype=bool)
     made = []
     for row in range(PAIRS):
@@ -169,7 +165,7 @@ def _pairs(
     return MultiLabelSet(
         name=name,
         items=embedded(encoder, made),
-        labels=encoder.embed_texts([TEMPLATE.format(one) for one in names]),
+        labels=encoder.embed_texts([TEMPLATE.format(name) for name in names]),
         neutral=encoder.embed_texts(NEUTRAL_PICTURE_PROMPTS),
         words=_words(encoder),
         truth=truth,
@@ -183,11 +179,11 @@ def _words(encoder: SentenceTransformerEncoder) -> FloatArray:
 
 
 def _side_by_side(first: bytes, second: bytes, side: int) -> bytes:
-    both, written = Image.new("RGB", (2 * side, side)), io.BytesIO()
+    pair, written = Image.new("RGB", (2 * side, side)), io.BytesIO()
     for place, content in enumerate((first, second)):
         with Image.open(io.BytesIO(content)) as picture:
-            both.paste(picture.convert("RGB").resize((side, side)), (place * side, 0))
-    both.save(written, "PNG")
+            pair.paste(picture.convert("RGB").resize((side, side)), (place * side, 0))
+    pair.save(written, "PNG")
     return written.getvalue()
 
 
@@ -195,15 +191,15 @@ def _groceries(sources: Sources) -> MultiLabelSet:
     """Iconic pictures: the own name and its kind both hold ("royal gala", "apple")."""
     rows, encoder = grocery_rows(sources.data), sources.lit
     held = [[name for name in (row["name"], row["parent"]) if name] for row in rows]
-    names = list(dict.fromkeys(name for own in held for name in own))
+    names = list(dict.fromkeys(name for holding in held for name in holding))
     folder = sources.data / "grocery" / "images"
     return MultiLabelSet(
         name="grocery, names and their kinds (lit)",
         items=embedded(encoder, [(folder / row["file"]).read_bytes() for row in rows]),
-        labels=encoder.embed_texts([TEMPLATE.format(one) for one in names]),
+        labels=encoder.embed_texts([TEMPLATE.format(name) for name in names]),
         neutral=encoder.embed_texts(NEUTRAL_PICTURE_PROMPTS),
         words=_words(encoder),
-        truth=np.array([[name in own for name in names] for own in held]),
+        truth=np.array([[name in holding for name in names] for holding in held]),
         logit_scale=encoder.logit_scale,
         about="81 pictures; a grocery's name and its kind both hold.",
     )

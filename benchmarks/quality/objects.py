@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import binomtest
 
 from benchmarks.quality.sets import Sources, embedded_labels
 from benchmarks.quality.table import Row
@@ -27,6 +26,7 @@ from indexer.labels import taxonomy
 from indexer.labels.regions import GridFinder
 from pocket.scenes import Scene, SceneObject, draw_scene
 from pocket.shop import write_labels
+from queries.evaluation.metrics import wilson_interval
 
 CHOSEN_ON, REPORTED_ON = (1,), (2, 3, 4)
 """Seeds of the scenes that the settings were chosen on, and of those that are reported."""
@@ -99,7 +99,7 @@ def matched(
     """Objects with their regions, the nearest pairs first; each in one pair at most."""
     if not objects or not regions:
         return
-    boxes, others = (np.array([one.box for one in some]) for some in (objects, regions))
+    boxes, others = (np.array([each.box for each in boxed]) for boxed in (objects, regions))
     iou, _ = overlaps(boxes, others)
     while iou.max() >= FOUND_IOU:
         row, column = np.unravel_index(iou.argmax(), iou.shape)
@@ -136,22 +136,28 @@ def rows(sources: Sources) -> Iterator[Row]:
         f"these are of the seeds {_named(REPORTED_ON)}. Interval: Wilson, 95%."
     )
     for what, share in (
-        ("objects found", lambda one: (one.found, one.objects)),
-        ("regions that hold an object", lambda one: (one.found, one.regions)),
-        ("top-1 of the objects found, 82 labels", lambda one: (one.named, one.found)),
-        ("items labelled as a thing in them, by the mean", lambda one: (one.by_mean, one.scenes)),
-        ("items labelled as a thing in them, by the best", lambda one: (one.by_best, one.scenes)),
+        ("objects found", lambda counts: (counts.found, counts.objects)),
+        ("regions that hold an object", lambda counts: (counts.found, counts.regions)),
+        ("top-1 of the objects found, 82 labels", lambda counts: (counts.named, counts.found)),
+        (
+            "items labelled as a thing in them, by the mean",
+            lambda counts: (counts.by_mean, counts.scenes),
+        ),
+        (
+            "items labelled as a thing in them, by the best",
+            lambda counts: (counts.by_best, counts.scenes),
+        ),
     ):
         hits, total = share(reported)
-        interval = binomtest(hits, total).proportion_ci(method="wilson")
+        low, high = wilson_interval(hits, total)
         before, before_total = share(chosen)
         yield Row(
             what=f"scenes: {what}",
             plain=before / before_total,
             reached=hits / total,
             goal=None,
-            low=interval.low,
-            high=interval.high,
+            low=low,
+            high=high,
             how=how,
         )
 

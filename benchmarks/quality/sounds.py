@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scipy.stats import binomtest
-
 from benchmarks.quality.sets import Sources
 from benchmarks.quality.table import Row
+from queries.evaluation.metrics import wilson_interval
 
 EACH = 2
 """Sounds of each combination."""
@@ -28,14 +27,14 @@ def rows(_sources: Sources) -> Iterator[Row]:
             if figure.ranks is None:
                 continue
             hits = int((figure.ranks < figure.top).sum())
-            interval = binomtest(hits, len(figure.ranks)).proportion_ci(method="wilson")
+            low, high = wilson_interval(hits, len(figure.ranks))
             yield Row(
                 what=f"sounds, {section.title.lower()}: {figure.what}, top-{figure.top} "
                 f"({len(figure.ranks)} sounds)",
                 plain=None,
                 reached=figure.share,
                 goal=figure.wanted,
-                low=interval.low,
-                high=interval.high,
+                low=low,
+                high=high,
                 how=how,
             )

@@ -99,6 +99,6 @@ def show(rows: Sequence[Row], settings: Sequence[Setting]) -> None:
     console.print(table)
     for how, number in notes.items():
         console.print(f"{number}. {how}")
-    for one in settings:
-        console.print(f"{one.name} = {one.value}: {one.chosen}.")
+    for setting in settings:
+        console.print(f"{setting.name} = {setting.value}: {setting.chosen}.")
     console.print(HONESTY)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.quality.sets import Sources, embedded_files, embedded_labels, read_table
+from benchmarks.quality.sets import Sources, TitledSet, titled_fashion, titled_shop
 from benchmarks.quality.table import Row
-from indexer.core.records import FloatArray, IndexArray, Label
-from indexer.encoder import SentenceTransformerEncoder
-from indexer.labels import taxonomy
+from indexer.core.records import FloatArray, IndexArray
 from indexer.labels.adaptation import fit, fit_centring
 from indexer.labels.head import adapted, plain
 from indexer.labels.sets import LabelSet
-from pocket.shop import draw
 from queries.deciding.fusion import blend_shares, title_scorer
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import TEXT_WEIGHT
@@ -42,67 +37,48 @@ def measure(
         ),
         "plain": (plain(labels, scale), None),
     }
-    found: dict[str, list[float]] = {}
+    curves: dict[str, list[float]] = {}
     for name, (head, centring) in heads.items():
         scorer = Scorer(head=head, unit=1.0, temperature=1.0)
-        own, said = scorer.scores(pictures), title_scorer(scorer, centring).scores(titles)
-        found[name] = []
+        by_picture, by_title = (
+            scorer.scores(pictures),
+            title_scorer(scorer, centring).scores(titles),
+        )
+        curves[name] = []
         for weight in WEIGHTS:
-            one, other = blend_shares(own, said, weight)
-            best = (one * own + other * said).argmax(axis=1)
-            found[name].append(float((best == truth)[truth >= 0].mean()))
-    return found
+            of_picture, of_title = blend_shares(by_picture, by_title, weight)
+            best = (of_picture * by_picture + of_title * by_title).argmax(axis=1)
+            curves[name].append(float((best == truth)[truth >= 0].mean()))
+    return curves
 
 
 def rows(sources: Sources) -> Iterator[Row]:
     """The sample shop and fashion, each at the weight that the other chooses."""
-    shop, fashion = _shop(sources), _fashion(sources)
+    shop, fashion = (
+        {titled.pictures.name: _curves(titled) for titled in titled_sets(sources)}
+        for titled_sets in (titled_shop, titled_fashion)
+    )
     for own, other in ((shop, fashion), (fashion, shop)):
         weight = chosen(other.values())
-        for name, found in own.items():
-            yield _row(name, found, weight)
+        for name, curves in own.items():
+            yield _row(name, curves, weight)
 
 
 def chosen(curves: Iterable[Mapping[str, Sequence[float]]]) -> float:
     """The weight of the best mean top-1 over several models or label sets, adapted and plain."""
-    every = [curve for one in curves for curve in one.values()]
+    every = [curve for by_head in curves for curve in by_head.values()]
     return WEIGHTS[int(np.mean(every, axis=0).argmax())]
 
 
-def _shop(sources: Sources) -> dict[str, dict[str, list[float]]]:
-    found = {}
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        draw(folder)
-        named = taxonomy.read_label_file(str(folder / "taxonomy.yaml")).labels
-        for name, encoder in (("pocket", sources.pocket), ("lit", sources.lit)):
-            found[f"sample shop, 82 labels ({name})"] = _of_table(encoder, folder, named)
-    return found
+def _curves(titled: TitledSet) -> dict[str, list[float]]:
+    pictures = titled.pictures
+    return measure(
+        pictures.items, titled.titles, pictures.labels, pictures.truth, pictures.logit_scale
+    )
 
 
-def _fashion(sources: Sources) -> dict[str, dict[str, list[float]]]:
-    lvis, fashion = read_table(sources.data / "lvis" / "labels.csv"), sources.data / "fashion"
-    subset = set((sources.data / "lvis" / "fashion_subset.txt").read_text().split())
-    labels = [Label(label_id=row["id"], name=row["name"], path=(row["name"],)) for row in lvis]
-    few = [label for label in labels if label.label_id in subset]
-    return {
-        f"fashion, {len(own):,} labels (lit)": _of_table(sources.lit, fashion, own)
-        for own in (few, labels)
-    }
-
-
-def _of_table(
-    encoder: SentenceTransformerEncoder, folder: Path, labels: Sequence[Label]
-) -> dict[str, list[float]]:
-    leaves, table = embedded_labels(encoder, labels), read_table(folder / "products.csv")
-    kept, pictures = embedded_files(encoder, [folder / row["image"] for row in table])
-    truth = np.array([leaves.places.get(table[row]["truth"], -1) for row in kept], dtype=np.int64)
-    titles = encoder.embed_texts([table[row]["title"] for row in kept])
-    return measure(pictures, titles, leaves, truth, encoder.logit_scale)
-
-
-def _row(name: str, found: dict[str, list[float]], weight: float) -> Row:
-    by_weight = found["adapted"]
+def _row(name: str, curves: dict[str, list[float]], weight: float) -> Row:
+    by_weight = curves["adapted"]
     return Row(
         what=f"{name}: top-1 by pictures and titles",
         plain=by_weight[0],
@@ -111,5 +87,5 @@ def _row(name: str, found: dict[str, list[float]], weight: float) -> Row:
         how=f"Titles with a weight of {weight}, which is the best on the other of shop and "
         f"fashion; the default is {TEXT_WEIGHT}. plain here is the adapted labels by pictures "
         "alone.",
-        more={"weights": WEIGHTS, "by_default": by_weight[WEIGHTS.index(TEXT_WEIGHT)]} | found,
+        more={"weights": WEIGHTS, "by_default": by_weight[WEIGHTS.index(TEXT_WEIGHT)]} | curves,
     )

@@ -54,13 +54,13 @@ def unknown_scores(
     """
     words = words[other_concepts(labels, words)]
     shared = shares_world(labels, words)
-    found = fit(catalog, np.concatenate([labels, words]) if shared else labels)
-    known = len(labels)
+    fitted = fit(catalog, np.concatenate([labels, words]) if shared else labels)
+    count = len(labels)
     if shared:
-        found = weight_words(found, known, catalog)
-    scores = (found.queries(queries) @ found.vectors.T + found.biases) / found.spread
+        fitted = weight_words(fitted, count, catalog)
+    scores = (fitted.queries(queries) @ fitted.vectors.T + fitted.biases) / fitted.spread
     if shared:
-        return background_score(scores[:, :known], scores[:, known:], TEMPERATURE)
+        return background_score(scores[:, :count], scores[:, count:], TEMPERATURE)
     return expected_similarity_score(queries @ labels.T, softmax(scores, TEMPERATURE))
 
 
@@ -75,7 +75,7 @@ def removed_labels(full: LabelledSet, subset: LabelledSet) -> Iterator[Row]:
     items, truth = subset.items[subset.known], subset.truth[subset.known]
     named = _in_packaged_list(full.names)
     plain: list[float] = []
-    found: dict[str, list[float]] = {name: [] for name in BACKGROUNDS}
+    aurocs: dict[str, list[float]] = {name: [] for name in BACKGROUNDS}
     for seed in range(DRAWS):
         gone = np.random.default_rng(seed).choice(len(places), REMOVED, replace=False)
         kept = np.setdiff1d(places, places[gone])
@@ -86,27 +86,27 @@ def removed_labels(full: LabelledSet, subset: LabelledSet) -> Iterator[Row]:
         chosen = (others, np.intersect1d(named, others), np.setdiff1d(others, places))
         for name, rows in zip(BACKGROUNDS, chosen, strict=True):
             score = unknown_scores(items, subset.items, labels, full.labels.vectors[rows])
-            found[name].append(auroc(score, unknown))
+            aurocs[name].append(auroc(score, unknown))
     for name, about in BACKGROUNDS.items():
         yield Row(
             what=f"fashion, 8 of 32 labels removed: AUROC of unknown, {name}",
             plain=float(np.mean(plain)),
             goal=GOAL,
             how=_HOW + about,
-            **of_draws(found[name]),
+            **of_draws(aurocs[name]),
         )
 
 
-def queries_out_of_scope(sources: Sources, one: LabelledSet) -> Iterator[Row]:
+def queries_out_of_scope(sources: Sources, labelled: LabelledSet) -> Iterator[Row]:
     """AUROC on CLINC150's out-of-scope queries; the catalog holds them too."""
     encoder = sources.minilm
     if encoder is None:
         return
     foreign = out_of_scope(sources, encoder)
-    items = np.concatenate([one.items, foreign])
-    unknown = np.arange(len(items)) >= len(one.items)
-    labels, concepts = one.labels.vectors, packaged_concepts()
-    rows = foreign_words(concepts, one.labels.labels)
+    items = np.concatenate([labelled.items, foreign])
+    unknown = np.arange(len(items)) >= len(labelled.items)
+    labels, concepts = labelled.labels.vectors, packaged_concepts()
+    rows = foreign_words(concepts, labelled.labels.labels)
     words = encoder.embed_texts([concepts[row] for row in rows])
     yield Row(
         what="clinc150: AUROC of unknown on the out-of-scope queries",

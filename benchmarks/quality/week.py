@@ -38,22 +38,22 @@ HOW_WEEKS = (
 )
 
 
-def rows(one: LabelledSet) -> Iterator[Row]:
+def rows(labelled: LabelledSet) -> Iterator[Row]:
     """The rows of a set."""
-    counts = np.bincount(one.truth[one.known], minlength=len(one.labels))
+    counts = np.bincount(labelled.truth[labelled.known], minlength=len(labelled.labels))
     random = np.random.default_rng(0)
     chosen = random.permutation(np.flatnonzero(counts >= FEWEST))[:LATE]
-    late = [_recalls(one, one.labels.vectors, int(row)) for row in chosen]
-    yield _row(f"{one.name}: recall of a label that came late", late)
+    late = [_recalls(labelled, labelled.labels.vectors, int(row)) for row in chosen]
+    yield _row(f"{labelled.name}: recall of a label that came late", late)
     changed = []
     for row in chosen:
-        vectors = one.labels.vectors.copy()
+        vectors = labelled.labels.vectors.copy()
         vectors[row] = reworded(vectors[row], random)
-        changed.append(_recalls(one, vectors, int(row)))
-    yield _row(f"{one.name}: recall of a label that was reworded", changed)
-    gains = [gain for week in range(WEEKS) for gain in week_of(one, week)]
+        changed.append(_recalls(labelled, vectors, int(row)))
+    yield _row(f"{labelled.name}: recall of a label that was reworded", changed)
+    gains = [gain for week in range(WEEKS) for gain in week_of(labelled, week)]
     yield Row(
-        what=f"{one.name}: random weeks, top-1 above plain",
+        what=f"{labelled.name}: random weeks, top-1 above plain",
         plain=0.0,
         goal=WORST,
         how=HOW_WEEKS,
@@ -70,15 +70,15 @@ def reworded(vector: FloatArray, random: np.random.Generator) -> FloatArray:
     return normalise(moved[np.newaxis])[0]
 
 
-def week_of(one: LabelledSet, seed: int) -> Iterator[float]:
+def week_of(labelled: LabelledSet, seed: int) -> Iterator[float]:
     """How far above plain the top-1 is, day by day."""
     random, vectors, truth = (
         np.random.default_rng(seed),
-        one.labels.vectors.copy(),
-        one.truth.copy(),
+        labelled.labels.vectors.copy(),
+        labelled.truth.copy(),
     )
     occurring = np.unique(truth[truth >= 0])
-    active = set(random.permutation(len(one.labels))[: len(one.labels) // 2].tolist())
+    active = set(random.permutation(len(labelled.labels))[: len(labelled.labels) // 2].tolist())
     active |= set(occurring[: len(occurring) // 2].tolist())
     for _ in range(DAYS):
         there = random.permutation(sorted(active)).tolist()
@@ -94,31 +94,32 @@ def week_of(one: LabelledSet, seed: int) -> Iterator[float]:
             active.remove(there[1])
         else:
             vectors[there[0]] = reworded(vectors[there[0]], random)
-        ours, theirs = _right(one, vectors, np.array(sorted(active)), truth)
+        ours, theirs = _right(labelled, vectors, np.array(sorted(active)), truth)
         if len(ours):
             yield float(ours.mean() - theirs.mean())
 
 
-def _recalls(one: LabelledSet, vectors: FloatArray, row: int) -> tuple[float, float]:
+def _recalls(labelled: LabelledSet, vectors: FloatArray, row: int) -> tuple[float, float]:
     """Recall of a label, fitted and plain."""
-    own = one.truth[one.known] == row
-    ours, theirs = _right(one, vectors, np.arange(len(vectors)), one.truth)
+    own = labelled.truth[labelled.known] == row
+    ours, theirs = _right(labelled, vectors, np.arange(len(vectors)), labelled.truth)
     return float(ours[own].mean()), float(theirs[own].mean())
 
 
 def _right(
-    one: LabelledSet, vectors: FloatArray, active: IndexArray, truth: IndexArray
+    labelled: LabelledSet, vectors: FloatArray, active: IndexArray, truth: IndexArray
 ) -> tuple[BoolArray, BoolArray]:
     """Whether the items whose label is active get it: fitted, and plain."""
-    labels = one.labels.subset([one.labels.labels[row].label_id for row in active])
+    labels = labelled.labels.subset([labelled.labels.labels[row].label_id for row in active])
     labels = replace(labels, vectors=vectors[active])
     known = np.flatnonzero(np.isin(truth, active))
     heads = (
-        adapted(labels, fit(one.items, labels.vectors)),
-        plain(labels, one.logit_scale),
+        adapted(labels, fit(labelled.items, labels.vectors)),
+        plain(labels, labelled.logit_scale),
     )
     ours, theirs = (
-        active[rank(one.items[known], head, limit=1).labels[:, 0]] == truth[known] for head in heads
+        active[rank(labelled.items[known], head, limit=1).labels[:, 0]] == truth[known]
+        for head in heads
     )
     return ours, theirs
 
