@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opening import CatalogOptions, OpenCatalog
 from indexer.core.errors import ItemError, ModelError, ZeroshelfError
 from indexer.core.protocols import Pixels
@@ -55,6 +54,7 @@ class Engine:
 
     Attributes:
         downloads: held while a picture by URL is fetched and embedded: it lies in memory.
+        pieces: embeds many inputs of one question.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Engine:
         self._thread = ThreadPoolExecutor(1, "engine")
         self._opened = OpenedCatalog(options)
         self._asked = 0
-        self._pieces = Pieces(self.run)
+        self.pieces = Pieces(self.run)
         metrics.waiting.labels("catalog").set_function(lambda: self._asked)
         self._classifiers = Classifiers(self._opened)
         self._decoding: DecodingPool | None = None
@@ -160,7 +160,7 @@ class Engine:
         Args:
             answer: may be called several times.
         """
-        self._pieces.answers_under_way += 1
+        self.pieces.answers_under_way += 1
         try:
             while True:
                 previous_generation = self._generation
@@ -173,7 +173,7 @@ class Engine:
                     if previous_generation == self._generation:
                         return answered
         finally:
-            self._pieces.answers_under_way -= 1
+            self.pieces.answers_under_way -= 1
 
     @property
     def _generation(self) -> int | None:
@@ -224,7 +224,7 @@ class Engine:
             lambda opened: (opened.encoder.sound_rate, opened.encoder.longest_sound_s)
         )
         windows = await self.decoding.decode_sound(content, name, rate=rate, longest_s=longest_s)
-        vectors = await self.embed_in_pieces(
+        vectors = await self.pieces.embed(
             [samples for _, samples in windows],
             lambda encoder, some: encoder.embed_sounds(list(map(encoder.prepare_sound, some))),
         )
@@ -267,26 +267,6 @@ class Engine:
         with self.tracing.span("encode", kind="queries", inputs=len(texts)):
             return np.array(await self.queries.submit(texts))
 
-    async def embed_in_pieces(
-        self,
-        inputs: Sequence[In],
-        embed: Callable[[SentenceTransformerEncoder, Sequence[In]], FloatArray],
-    ) -> FloatArray:
-        """Embed the many inputs of one question a few at a time, so that others go between.
-
-        It ends where the caller is cancelled.
-
-        Args:
-            embed: of the model; called in the engine's thread.
-
-        Returns:
-            float32 (n, d), rows of length 1.
-
-        Raises:
-            QueueFullError: too much waits.
-        """
-        return await self._pieces.embed(inputs, embed)
-
     async def classify(
         self,
         vectors: FloatArray,
@@ -324,7 +304,7 @@ class Engine:
         catalog = self._opened.last
         if catalog is None:
             catalog = await self.run(lambda opened: opened)
-        if catalog.fingerprint.model == PRECOMPUTED and not self.options.model:
+        if not catalog.has_model:
             raise ItemError(
                 Reason.NOT_EMBEDDED,
                 f"the vectors of catalog {catalog.folder.name!r} came with its items, and no model "

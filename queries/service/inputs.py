@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from fastapi import Request
+from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
@@ -21,9 +23,11 @@ from indexer.core.reasons import Reason
 from indexer.core.records import FloatArray
 from queries.service.engine import Engine
 from queries.service.fetching import fetch
-from queries.service.problems import Problem
+from queries.service.problems import Problem, parsed
 from queries.service.schemas.wire import Input
 from queries.service.settings import ServiceSettings
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,18 +57,25 @@ class EmbeddedInput:
     view_ids: tuple[str, ...] = ()
 
 
-async def read_uploads(
-    request: Request, field: str, settings: ServiceSettings, *, part: str
-) -> tuple[list[Upload], FormData]:
-    """The pictures of a form, and the form.
+def is_form(request: Request) -> bool:
+    """Whether a request's body is a form with uploads, and no JSON."""
+    return request.headers.get("content-type", "").startswith("multipart/form-data")
+
+
+async def read_form(
+    request: Request, field: str, settings: ServiceSettings, *, part: str, model: type[M]
+) -> tuple[list[Upload], M]:
+    """The pictures of a form, and what it says of them.
 
     Args:
         field: the parts with pictures; of a single one where it is ``picture``.
         part: the only other one, with JSON.
+        model: of that JSON.
 
     Raises:
         Problem: 400 no pictures, or what would be ignored: other parts, texts in the place of
             pictures, several pictures where one is meant; 413 too many.
+        RequestValidationError: the JSON is not what the model describes.
     """
     try:
         form = await request.form(max_files=settings.max_inputs, max_fields=64)
@@ -82,7 +93,7 @@ async def read_uploads(
         for place, file in enumerate(files)
     ]
     await form.close()
-    return uploads, form
+    return uploads, parsed(model, str(form.get(part) or "{}"))
 
 
 def refuse_beside_upload(**others: str | None) -> None:
@@ -222,16 +233,6 @@ def checked_text(text: str, settings: ServiceSettings) -> str:
     if not text.strip():
         raise ItemError(Reason.EMPTY_TEXT, "the text is empty: give one with a word in it")
     return text
-
-
-def stored_vectors(catalog: OpenCatalog, item_id: str) -> tuple[FloatArray, FloatArray | None]:
-    """The vectors of a stored item and of its title, float32 (d,); None where it has none.
-
-    Raises:
-        ItemError: there is no such item.
-    """
-    stored = stored_item(catalog, item_id)
-    return stored.mean, stored.title
 
 
 def stored_item(catalog: OpenCatalog, item_id: str) -> ItemVectors:

@@ -8,7 +8,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -76,11 +76,11 @@ class Job:
         """What the work reports to, and is stopped by."""
         return Watch(begin=self._begin, advance=self._advance, stop=self.stop)
 
-    def finish(self, report: Any, table: Path) -> dict[str, Any]:
-        """Keep the table that the work wrote, and give its report, a dataclass, as values."""
+    def finish(self, report: dict[str, Any], table: Path) -> dict[str, Any]:
+        """Keep the table that the work wrote; its report, as it was given."""
         self.stop.clear()  # too late to stop it
         self.result = table
-        return asdict(report)
+        return report
 
     def _begin(self, stage: str, rows: int | None) -> None:
         self.stage = stage
@@ -119,7 +119,7 @@ class Jobs:
         self._writer = writer
         self._folder = folder
         self._most_waiting = most_waiting
-        self._kept = retained
+        self._retained = retained
         self._told = told
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -196,25 +196,13 @@ class Jobs:
 
     def _tidy(self) -> None:
         """Forget the oldest jobs that have ended, and remove the oldest results."""
-        over = [
-            job_or_path.job_id
-            for job_or_path in reversed(self._jobs.values())
-            if job_or_path.state.is_over
-        ]
-        for job_id in over[self._kept :]:
+        over = [job.job_id for job in reversed(self._jobs.values()) if job.state.is_over]
+        for job_id in over[self._retained :]:
             del self._jobs[job_id]
-        under_way = {
-            job_or_path.job_id
-            for job_or_path in self._jobs.values()
-            if not job_or_path.state.is_over
-        }
-        ended = [
-            job_or_path
-            for job_or_path in self._folder.glob("*")
-            if job_or_path.name not in under_way
-        ]
-        ended.sort(key=lambda job_or_path: job_or_path.stat().st_mtime, reverse=True)
-        for old in ended[self._kept :]:
+        under_way = {job.job_id for job in self._jobs.values() if not job.state.is_over}
+        ended = [folder for folder in self._folder.glob("*") if folder.name not in under_way]
+        ended.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+        for old in ended[self._retained :]:
             shutil.rmtree(old, ignore_errors=True)
 
 

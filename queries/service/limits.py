@@ -8,9 +8,8 @@ import time
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from queries.service.headers import SECURITY_HEADERS
 from queries.service.metrics import Metrics
-from queries.service.problems import Problem
+from queries.service.problems import SECURITY_HEADERS, Problem
 from queries.service.settings import ServiceSettings
 
 _BODIES = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from indexer.core.records import FloatArray
 if TYPE_CHECKING:
     from indexer.encoder import SentenceTransformerEncoder
 
-T = TypeVar("T")
 In = TypeVar("In")
 
 PIECE_S = 0.01
@@ -30,13 +29,8 @@ _LOOK_S = 0.002
 
 MOST_IN_PIECE = 16
 
-
-class RunsWithCatalog(Protocol):
-    """Does something with the catalog, in its thread."""
-
-    def __call__(self, function: Callable[[OpenCatalog], T], /) -> Awaitable[T]:
-        """What the function returns."""
-        ...
+RunsWithCatalog = Callable[[Callable[[OpenCatalog], Any]], Awaitable[Any]]
+"""Does something with the catalog, in its thread."""
 
 
 class Pieces:
@@ -59,10 +53,10 @@ class Pieces:
         inputs: Sequence[In],
         embed: Callable[[SentenceTransformerEncoder, Sequence[In]], FloatArray],
     ) -> FloatArray:
-        """Embed inputs a few at a time.
+        """Embed the many inputs of one question a few at a time, so that others go between.
 
         A piece takes about ``PIECE_S``, however slow the model is, and begins when no question of
-        others is being answered, or after ``PATIENCE_S``.
+        others is being answered, or after ``PATIENCE_S``. It ends where the caller is cancelled.
 
         Args:
             embed: of the model; called in the catalog's thread.

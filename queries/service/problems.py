@@ -27,10 +27,20 @@ from indexer.core.errors import (
     UsageError,
     ZeroshelfError,
 )
-from queries.service.headers import SECURITY_HEADERS
 from queries.service.schemas.wire import message_of
 
 MEDIA_TYPE = "application/problem+json"
+
+SECURITY_HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; "
+    "form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+}
+"""What a browser may make of an answer; also of those that are made outside the limits."""
 
 _log = logging.getLogger(__name__)
 
@@ -147,10 +157,10 @@ def install(app: FastAPI, places: Places) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         errors = [
-            {"where": "/".join(str(key) for key in one["loc"]), "message": message_of(one)}
-            for one in error.errors()
+            {"where": "/".join(map(str, entry["loc"])), "message": message_of(entry)}
+            for entry in error.errors()
         ]
-        detail = "; ".join(f"{one['where']}: {one['message']}" for one in errors[:5])
+        detail = "; ".join(f"{entry['where']}: {entry['message']}" for entry in errors[:5])
         problem = Problem(422, "validation", "The request is not as described", detail)
         return problem.response(errors=errors)
 

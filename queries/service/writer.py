@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from indexer.catalog.opening import CatalogOptions
 from indexer.core.durable import written_aside
 from indexer.core.errors import ZeroshelfError
+from indexer.core.hashing import sha256
 from indexer.core.records import Item
 from queries.service.problems import Problem
 
@@ -172,7 +172,7 @@ class Spool:
         Returns:
             Its path, absolute.
         """
-        digest = hashlib.sha256(content).hexdigest()
+        digest = sha256(content)
         path = (self._folder / digest[:2] / f"{digest}{ending}").absolute()
         if not path.exists():
             # The same picture may be uploaded twice at the same moment.

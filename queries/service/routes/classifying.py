@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 
 from indexer.core.records import FloatArray
 from queries.deciding.question import Question, ViewPooling
 from queries.deciding.views import best_views, decides_by_best
 from queries.results import Prediction
-from queries.service.access import requires
+from queries.service.dependencies import MayRead, SharedEngine
 from queries.service.description import body
 from queries.service.engine import Engine
-from queries.service.inputs import EmbeddedInput, Upload, embed_inputs, read_uploads, with_titles
-from queries.service.keys import Scope
+from queries.service.inputs import (
+    EmbeddedInput,
+    Upload,
+    embed_inputs,
+    is_form,
+    read_form,
+    with_titles,
+)
 from queries.service.problems import RESPONSES, Problem, parsed
 from queries.service.schemas.classifying import (
     Classified,
@@ -27,7 +33,7 @@ from queries.service.schemas.classifying import (
 )
 from queries.service.schemas.wire import Input
 
-router = APIRouter(tags=["classify"], dependencies=[Depends(requires(Scope.READ))])
+router = APIRouter(tags=["classify"], dependencies=[MayRead])
 
 _BODY = body(
     "ClassifyRequest",
@@ -39,14 +45,14 @@ _BODY = body(
 
 
 @router.post("/v1/classify", openapi_extra=_BODY, responses=RESPONSES)
-async def classify(request: Request) -> ClassifyResponse:
+async def classify(request: Request, engine: SharedEngine) -> ClassifyResponse:
     """Labels of each input, best first; an input that can't be used has its error instead."""
-    engine: Engine = request.app.state.engine
     inputs: Sequence[Upload | Input]
     options: ClassifyOptions
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        uploads, form = await read_uploads(request, "pictures", engine.settings, part="options")
-        sent = parsed(UploadOptions, str(form.get("options") or "{}"))
+    if is_form(request):
+        uploads, sent = await read_form(
+            request, "pictures", engine.settings, part="options", model=UploadOptions
+        )
         inputs, options = with_titles(uploads, sent.titles), sent
     else:
         body = parsed(ClassifyRequest, await request.body())

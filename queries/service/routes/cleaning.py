@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 
 from indexer.catalog.opening import open_catalog
 from indexer.sources import Fetcher
 from queries.audit.audit import AuditOptions, audit
 from queries.duplicates.finding import find_duplicates
 from queries.duplicates.thresholds import picture_reader, thresholds
-from queries.service.access import requires
-from queries.service.jobs import Job, Jobs
-from queries.service.keys import Scope
+from queries.service.dependencies import (
+    MayRead,
+    MayWrite,
+    SharedEngine,
+    SharedJobs,
+    SharedWriter,
+)
+from queries.service.jobs import Job
 from queries.service.problems import RESPONSES
 from queries.service.routes.jobs import finished_table
 from queries.service.schemas.cleaning import AuditJob, DuplicatesJob, RowsResponse
 from queries.service.schemas.jobs import JobOut
-from queries.service.writer import Writer
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=RESPONSES)
-MayWrite = Depends(requires(Scope.WRITE))
-MayRead = Depends(requires(Scope.READ))
 
 
 @router.post("/duplicates", status_code=202, dependencies=[MayWrite])
-async def start_duplicates(request: Request, body: DuplicatesJob) -> JobOut:
+async def start_duplicates(
+    body: DuplicatesJob, engine: SharedEngine, jobs: SharedJobs, writer: SharedWriter
+) -> JobOut:
     """Find look-alikes: the same content, near-duplicate pictures, variants of a product."""
-    jobs: Jobs = request.app.state.jobs
-    writer: Writer = request.app.state.writer
-    decoder = request.app.state.engine.decoding.for_threads()
+    decoder = engine.decoding.for_threads()
 
     def work(job: Job) -> dict[str, Any]:
         path = job.folder / "duplicates.parquet"
@@ -47,17 +50,17 @@ async def start_duplicates(request: Request, body: DuplicatesJob) -> JobOut:
                 read=picture_reader(fetcher, decoder),
                 watch=job.watch(),
             )
-        return job.finish(report, path)
+        return job.finish(asdict(report), path)
 
-    await request.app.state.engine.load_if_any()
+    await engine.load_if_any()
     return JobOut.of(jobs.start("duplicates", work))
 
 
 @router.post("/audit", status_code=202, dependencies=[MayWrite])
-async def start_audit(request: Request, body: AuditJob) -> JobOut:
+async def start_audit(
+    body: AuditJob, engine: SharedEngine, jobs: SharedJobs, writer: SharedWriter
+) -> JobOut:
     """Find labels in a column that pictures and titles contradict, with the label that fits."""
-    jobs: Jobs = request.app.state.jobs
-    writer: Writer = request.app.state.writer
 
     def work(job: Job) -> dict[str, Any]:
         path = job.folder / "errors.parquet"
@@ -68,21 +71,21 @@ async def start_audit(request: Request, body: AuditJob) -> JobOut:
                 AuditOptions(truth=body.truth, min_probability=body.min_probability),
                 watch=job.watch(),
             )
-        return job.finish(report, path)
+        return job.finish(asdict(report), path)
 
-    await request.app.state.engine.load_if_any()
+    await engine.load_if_any()
     return JobOut.of(jobs.start("audit", work))
 
 
 @router.get("/{job_id}/rows", dependencies=[MayRead])
 async def get_rows(
-    request: Request,
+    jobs: SharedJobs,
     job_id: str,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> RowsResponse:
     """Rows of the table that a job wrote, in its order."""
-    path = finished_table(request, job_id)
+    path = finished_table(jobs, job_id)
     return await asyncio.to_thread(_rows, path, limit, offset)
 
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import asdict, replace
 
 import numpy as np
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 
 from indexer.catalog.item_vectors import mean_vectors
 from indexer.core.errors import ItemError
@@ -17,12 +17,11 @@ from queries.explanation.explain import prepare
 from queries.explanation.explanation import Explanation
 from queries.explanation.heat_maps import HeatMap
 from queries.explanation.subjects import Subject, stored_subject, window_views
-from queries.service.access import requires
+from queries.service.dependencies import MayRead, SharedEngine
 from queries.service.description import body
 from queries.service.disconnects import ending_with
 from queries.service.engine import Engine
-from queries.service.inputs import checked_text, read_uploads
-from queries.service.keys import Scope
+from queries.service.inputs import Upload, checked_text, is_form, read_form
 from queries.service.problems import RESPONSES, parsed
 from queries.service.schemas.classifying import PredictionOut
 from queries.service.schemas.explaining import (
@@ -35,7 +34,7 @@ from queries.service.schemas.explaining import (
     ViewOut,
 )
 
-router = APIRouter(tags=["classify"], dependencies=[Depends(requires(Scope.READ))])
+router = APIRouter(tags=["classify"], dependencies=[MayRead])
 
 PROMPTS = 3
 _BODY = body(
@@ -48,28 +47,27 @@ _BODY = body(
 
 
 @router.post("/v1/explain", openapi_extra=_BODY, responses=RESPONSES)
-async def why(request: Request) -> ExplanationOut:
+async def why(request: Request, engine: SharedEngine) -> ExplanationOut:
     """The prompts that decided, the nearest labelled items, and where in a picture it shows.
 
     A heat map is slow beside a classification: the picture is looked at again with parts of it
     covered. It is made only where it is asked for, in pieces between the questions of others,
     and no further where the client has gone.
     """
-    engine: Engine = request.app.state.engine
-    content, name = b"", ""
-    body: ExplainRequest | None = None
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        uploads, form = await read_uploads(request, "picture", engine.settings, part="options")
-        content, name = uploads[0].content, uploads[0].name
-        options = parsed(ExplainOptions, str(form.get("options") or "{}"))
+    asked_about: Upload | ExplainRequest
+    if is_form(request):
+        (asked_about,), options = await read_form(
+            request, "picture", engine.settings, part="options", model=ExplainOptions
+        )
     else:
-        body = parsed(ExplainRequest, await request.body())
-        options = ExplainOptions(heat_map=body.heat_map, label_set=body.label_set)
+        asked_about = parsed(ExplainRequest, await request.body())
+        options = ExplainOptions(heat_map=asked_about.heat_map, label_set=asked_about.label_set)
 
     async def answer() -> Explanation:
-        subject = (
-            await _uploaded(engine, content, name) if body is None else await _given(engine, body)
-        )
+        if isinstance(asked_about, Upload):
+            subject = await _uploaded(engine, asked_about.content, asked_about.name)
+        else:
+            subject = await _given(engine, asked_about)
         return await _explained(engine, subject, options, request)
 
     return _explanation_out(await engine.whole(answer))
@@ -125,11 +123,11 @@ async def _explained(
     words = heat = None
     async with ending_with(request):
         if prepared.words is not None:
-            words = await engine.embed_in_pieces(
+            words = await engine.pieces.embed(
                 prepared.words.inputs, lambda encoder, texts: encoder.embed_texts(texts)
             )
         if prepared.heat_map is not None:
-            heat = await engine.embed_in_pieces(
+            heat = await engine.pieces.embed(
                 prepared.heat_map.inputs, lambda encoder, some: encoder.embed_pictures(some)
             )
     return prepared.finished(words=words, heat_map=heat)

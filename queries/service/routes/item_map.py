@@ -7,7 +7,7 @@ import gzip
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
@@ -16,28 +16,27 @@ from queries.projection.encoding import in_base64, quantized
 from queries.projection.item_map import ItemMap, column_names, current_map, values_of
 from queries.projection.methods import Method
 from queries.projection.projecting import ProjectionOptions, project_items
-from queries.service.access import requires
-from queries.service.engine import Engine
-from queries.service.jobs import Job, Jobs
-from queries.service.keys import Scope
+from queries.service.dependencies import (
+    MayRead,
+    MayWrite,
+    SharedEngine,
+    SharedJobs,
+    SharedWriter,
+)
+from queries.service.jobs import Job
 from queries.service.problems import RESPONSES, Problem
 from queries.service.schemas.item_map import MapOut, MapValuesOut, ProjectJob, ValueOut
 from queries.service.schemas.jobs import JobOut
-from queries.service.writer import Writer
 
 router = APIRouter(prefix="/v1", tags=["map"], responses=RESPONSES)
-MayWrite = Depends(requires(Scope.WRITE))
-MayRead = Depends(requires(Scope.READ))
 
 _GZIP_LEVEL = 4
 """Base64 of places hardly gets smaller by more, and ids do not by much."""
 
 
 @router.post("/jobs/project", status_code=202, dependencies=[MayWrite])
-async def start_projection(request: Request, body: ProjectJob) -> JobOut:
+async def start_projection(body: ProjectJob, jobs: SharedJobs, writer: SharedWriter) -> JobOut:
     """Lay the items out in two dimensions, near where their embeddings are near."""
-    jobs: Jobs = request.app.state.jobs
-    writer: Writer = request.app.state.writer
     options = ProjectionOptions(
         method=None if body.method is None else Method(body.method),
         seed=body.seed,
@@ -53,9 +52,8 @@ async def start_projection(request: Request, body: ProjectJob) -> JobOut:
 
 
 @router.get("/map", dependencies=[MayRead], response_model=MapOut)
-async def get_map(request: Request) -> Response:
+async def get_map(request: Request, engine: SharedEngine) -> Response:
     """The items' places in two dimensions; compressed where the client takes gzip."""
-    engine: Engine = request.app.state.engine
 
     def look(catalog: OpenCatalog) -> tuple[ItemMap | None, list[str], int]:
         return current_map(catalog), column_names(catalog), catalog.ledger.item_count()
@@ -87,6 +85,7 @@ async def get_map(request: Request) -> Response:
 @router.get("/map/values", dependencies=[MayRead], response_model=MapValuesOut)
 async def get_values(
     request: Request,
+    engine: SharedEngine,
     column: Annotated[
         str,
         Query(
@@ -97,7 +96,6 @@ async def get_values(
     ] = "label",
 ) -> Response:
     """The values of a column over the points of the map, in the order of its items."""
-    engine: Engine = request.app.state.engine
 
     def look(catalog: OpenCatalog) -> MapValuesOut:
         item_map = _current_map(catalog)

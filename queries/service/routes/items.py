@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from indexer.catalog.corrections import CorrectionFile
@@ -27,14 +27,20 @@ from indexer.sources.decoding import thumbnail
 from indexer.sources.decoding.spectrogram import RATE, spectrogram
 from indexer.sources.open_files import frame_of_shot
 from indexer.sources.rows import checked_id, checked_metadata
-from queries.service.access import requires
+from queries.service.dependencies import (
+    MayRead,
+    MayWrite,
+    SharedEngine,
+    SharedPlaces,
+    SharedSpool,
+    SharedWriter,
+)
 from queries.service.description import body
 from queries.service.engine import Engine
 from queries.service.fetching import fetch
-from queries.service.inputs import Upload, read_uploads, refuse_beside_upload
-from queries.service.keys import Scope
+from queries.service.inputs import Upload, is_form, read_form, refuse_beside_upload
 from queries.service.parameters import ITEM_ID
-from queries.service.problems import RESPONSES, Places, Problem, parsed
+from queries.service.problems import RESPONSES, Problem, parsed
 from queries.service.schemas.items import (
     ItemIn,
     ItemOut,
@@ -46,9 +52,6 @@ from queries.service.schemas.items import (
 from queries.service.writer import GivenItems, Spool, Writer
 
 router = APIRouter(prefix="/v1/items", tags=["items"], responses=RESPONSES)
-MayWrite = Depends(requires(Scope.WRITE))
-MayRead = Depends(requires(Scope.READ))
-
 
 _REPEATED = "the id stands in this request before: the first item was kept"
 
@@ -58,18 +61,22 @@ _BODY = body(
 
 
 @router.post("", openapi_extra=_BODY, dependencies=[MayWrite])
-async def put_items(request: Request) -> ItemsResponse:
+async def put_items(
+    request: Request,
+    engine: SharedEngine,
+    writer: SharedWriter,
+    spool: SharedSpool,
+    places: SharedPlaces,
+) -> ItemsResponse:
     """Bring in or replace items: JSON with texts or URLs, or a form with pictures.
 
     The form has the parts ``pictures`` and ``items`` (ItemsRequest as JSON), in the same order.
     """
-    engine: Engine = request.app.state.engine
-    writer: Writer = request.app.state.writer
-    spool: Spool = request.app.state.spool
     uploads: list[Upload | None]
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        files, form = await read_uploads(request, "pictures", engine.settings, part="items")
-        body = parsed(ItemsRequest, str(form.get("items") or "{}"))
+    if is_form(request):
+        files, body = await read_form(
+            request, "pictures", engine.settings, part="items", model=ItemsRequest
+        )
         if len(files) != len(body.items):
             detail = f"{len(files)} pictures and {len(body.items)} items: send as many of each."
             raise Problem(400, "bad-request", "Pictures and items do not match", detail)
@@ -97,7 +104,6 @@ async def put_items(request: Request) -> ItemsResponse:
         decoding = engine.decoding
         how = IngestOptions(decoder=decoding.for_threads(), sounds=decoding.sounds)
         failed |= await writer.run(lambda: _ingest_uploads(writer, items, how))
-        places: Places = request.app.state.places
         failed = {item_id: places.hidden_in(message) for item_id, message in failed.items()}
     results = [
         StoredItem(
@@ -112,9 +118,8 @@ async def put_items(request: Request) -> ItemsResponse:
 
 
 @router.get(ITEM_ID, dependencies=[MayRead])
-async def get_item(request: Request, item_id: str) -> ItemOut:
+async def get_item(engine: SharedEngine, item_id: str) -> ItemOut:
     """One item and what is known of it."""
-    engine: Engine = request.app.state.engine
 
     def look(catalog: OpenCatalog) -> ItemOut:
         fields = _item_fields(catalog, item_id)
@@ -130,10 +135,8 @@ async def get_item(request: Request, item_id: str) -> ItemOut:
 
 
 @router.delete(ITEM_ID, status_code=204, dependencies=[MayWrite])
-async def delete_item(request: Request, item_id: str) -> None:
+async def delete_item(engine: SharedEngine, writer: SharedWriter, item_id: str) -> None:
     """Take an item out."""
-    engine: Engine = request.app.state.engine
-    writer: Writer = request.app.state.writer
     await engine.run(lambda catalog: _item_fields(catalog, item_id))
     await writer.run(lambda: remove_items(writer.options, [item_id]))
 
@@ -148,7 +151,10 @@ pictures = APIRouter(prefix="/v1/pictures", tags=["items"], responses=RESPONSES)
     responses={200: {"content": {"image/jpeg": {}}}},
 )
 async def get_picture(
-    request: Request, item_id: str, side: Annotated[int, Query(ge=16, le=1_024)] = 256
+    request: Request,
+    engine: SharedEngine,
+    item_id: str,
+    side: Annotated[int, Query(ge=16, le=1_024)] = 256,
 ) -> Response:
     """A stored item's picture as a JPEG, its longer side as asked for; a sound's spectrogram.
 
@@ -157,7 +163,6 @@ async def get_picture(
     Its ``ETag`` changes with the picture: an item may be replaced. ``X-Picture-Size`` is that of
     the whole picture, upright, which the boxes of its parts are in pixels of.
     """
-    engine: Engine = request.app.state.engine
     fields = await engine.run(lambda catalog: fields_of_row(catalog, item_id))
     if fields["kind"] == Kind.VIDEO:
         return await _frame(request, engine, fields, side)
@@ -196,9 +201,8 @@ sounds = APIRouter(prefix="/v1/sounds", tags=["items"], responses=RESPONSES)
     response_class=Response,
     responses={200: {"content": {"audio/*": {}}}},
 )
-async def get_sound(request: Request, item_id: str) -> Response:
+async def get_sound(request: Request, engine: SharedEngine, item_id: str) -> Response:
     """A stored item's sound as it was ingested, whole; the id may be that of a window."""
-    engine: Engine = request.app.state.engine
     fields = await engine.run(lambda catalog: fields_of_row(catalog, item_id))
     if fields["kind"] != Kind.SOUND:
         raise Problem(404, "not-found", "No sound", "The item is not a sound.")

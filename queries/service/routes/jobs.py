@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request, UploadFile
+from fastapi import APIRouter, UploadFile
 from fastapi.responses import FileResponse
 
 from indexer.catalog.opening import open_catalog
@@ -14,32 +15,34 @@ from indexer.jobs.ingest import ingest
 from indexer.jobs.ingest_options import IngestOptions
 from indexer.jobs.retry import retry
 from queries.categorizing.categorize import Selection, categorize
-from queries.service.access import requires
+from queries.service.dependencies import (
+    MayRead,
+    MayWrite,
+    SharedEngine,
+    SharedJobs,
+    SharedSpool,
+    SharedWriter,
+)
 from queries.service.jobs import Job, Jobs, State
-from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem
 from queries.service.schemas.jobs import CategorizeJob, JobOut, JobsResponse
-from queries.service.writer import Spool, Writer
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=RESPONSES)
-MayWrite = Depends(requires(Scope.WRITE))
-MayRead = Depends(requires(Scope.READ))
 
 _ENDING = ".parquet"
 
 
 @router.get("", dependencies=[MayRead])
-async def list_jobs(request: Request) -> JobsResponse:
+async def list_jobs(jobs: SharedJobs) -> JobsResponse:
     """The jobs since the service started, newest first."""
-    jobs: Jobs = request.app.state.jobs
     return JobsResponse(jobs=[JobOut.of(job) for job in jobs.all()])
 
 
 @router.post("/categorize", status_code=202, dependencies=[MayWrite])
-async def start_categorize(request: Request, body: CategorizeJob) -> JobOut:
+async def start_categorize(
+    body: CategorizeJob, engine: SharedEngine, jobs: SharedJobs, writer: SharedWriter
+) -> JobOut:
     """Label every stored item, and give the items their labels."""
-    jobs: Jobs = request.app.state.jobs
-    writer: Writer = request.app.state.writer
 
     def work(job: Job) -> dict[str, Any]:
         path = job.folder / f"labels{_ENDING}"
@@ -53,59 +56,59 @@ async def start_categorize(request: Request, body: CategorizeJob) -> JobOut:
                 write_back=body.write_back,
                 watch=job.watch(),
             )
-        return job.finish(report, path)
+        return job.finish(asdict(report), path)
 
-    await request.app.state.engine.load_if_any()
+    await engine.load_if_any()
     return JobOut.of(jobs.start("categorize", work))
 
 
 @router.post("/ingest", status_code=202, dependencies=[MayWrite])
-async def start_ingest(request: Request, archive: UploadFile) -> JobOut:
+async def start_ingest(
+    archive: UploadFile,
+    engine: SharedEngine,
+    jobs: SharedJobs,
+    writer: SharedWriter,
+    spool: SharedSpool,
+) -> JobOut:
     """Bring in the pictures of a tar archive, as a WebDataset shard or any tar of pictures.
 
     The archive is kept: it is where the items' pictures lie.
     """
-    jobs: Jobs = request.app.state.jobs
-    writer: Writer = request.app.state.writer
-    options = IngestOptions(decoder=request.app.state.engine.decoding.for_threads())
+    options = IngestOptions(decoder=engine.decoding.for_threads())
     jobs.require_room()
-    spool: Spool = request.app.state.spool
     stored = Path(await asyncio.to_thread(spool.keep, await archive.read(), ending=".tar"))
 
     def work(job: Job) -> dict[str, Any]:
         report = ingest(writer.options, [str(stored)], options, job.watch())
         return report.facts()
 
-    await request.app.state.engine.load()
+    await engine.load()
     return JobOut.of(jobs.start("ingest", work))
 
 
 @router.post("/retry", status_code=202, dependencies=[MayWrite])
-async def start_retry(request: Request) -> JobOut:
+async def start_retry(engine: SharedEngine, jobs: SharedJobs, writer: SharedWriter) -> JobOut:
     """Try the dead letters again."""
-    jobs: Jobs = request.app.state.jobs
-    writer: Writer = request.app.state.writer
-    options = IngestOptions(decoder=request.app.state.engine.decoding.for_threads())
+    options = IngestOptions(decoder=engine.decoding.for_threads())
 
     def work(job: Job) -> dict[str, Any]:
         report, left = retry(writer.options, options, job.watch())
         return report.facts() | {"left_alone": left}
 
-    await request.app.state.engine.load()
+    await engine.load()
     return JobOut.of(jobs.start("retry", work))
 
 
 @router.get("/{job_id}", dependencies=[MayRead])
-async def get_job(request: Request, job_id: str) -> JobOut:
+async def get_job(jobs: SharedJobs, job_id: str) -> JobOut:
     """How far a job is."""
-    return JobOut.of(_find(request, job_id))
+    return JobOut.of(_find(jobs, job_id))
 
 
 @router.delete("/{job_id}", dependencies=[MayWrite])
-async def cancel_job(request: Request, job_id: str) -> JobOut:
+async def cancel_job(jobs: SharedJobs, job_id: str) -> JobOut:
     """Ask a job to stop; what it has stored stays, and the same job again goes on."""
-    jobs: Jobs = request.app.state.jobs
-    job = _find(request, job_id)
+    job = _find(jobs, job_id)
     jobs.cancel(job)
     return JobOut.of(job)
 
@@ -116,28 +119,27 @@ async def cancel_job(request: Request, job_id: str) -> JobOut:
     response_class=FileResponse,
     responses={200: {"content": {"application/vnd.apache.parquet": {}}}},
 )
-async def get_result(request: Request, job_id: str) -> FileResponse:
+async def get_result(jobs: SharedJobs, job_id: str) -> FileResponse:
     """The table that a job wrote, as Parquet."""
-    table = finished_table(request, job_id)
+    table = finished_table(jobs, job_id)
     media_type = "application/vnd.apache.parquet"
     return FileResponse(table, filename=table.name, media_type=media_type)
 
 
-def finished_table(request: Request, job_id: str) -> Path:
+def finished_table(jobs: Jobs, job_id: str) -> Path:
     """The table that a job wrote.
 
     Raises:
         Problem: 404, no such job; 409, it has no table.
     """
-    job = _find(request, job_id)
+    job = _find(jobs, job_id)
     if job.state is not State.DONE or job.result is None:
         detail = f"Job {job_id} is {job.state} and has no result to download."
         raise Problem(409, "no-result", "No result", detail)
     return job.result
 
 
-def _find(request: Request, job_id: str) -> Job:
-    jobs: Jobs = request.app.state.jobs
+def _find(jobs: Jobs, job_id: str) -> Job:
     job = jobs.find(job_id)
     if job is None:
         detail = "There is no such job since the service started."

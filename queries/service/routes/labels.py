@@ -10,15 +10,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 
 from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import TaxonomyError
 from indexer.core.label_sets import CATEGORY
 from indexer.jobs.labels import add_labels, remove_labels
-from queries.service.access import requires
-from queries.service.engine import Engine
-from queries.service.keys import Scope
+from queries.service.dependencies import MayAdminister, MayRead, SharedEngine, SharedWriter
 from queries.service.parameters import LABEL_ID
 from queries.service.problems import RESPONSES
 from queries.service.schemas.labels import (
@@ -29,21 +27,19 @@ from queries.service.schemas.labels import (
     LabelsResponse,
 )
 from queries.service.schemas.wire import SetName
-from queries.service.writer import Writer
 
 router = APIRouter(prefix="/v1/labels", tags=["labels"], responses=RESPONSES)
 
 
-@router.get("", dependencies=[Depends(requires(Scope.READ))])
+@router.get("", dependencies=[MayRead])
 async def list_labels(
-    request: Request,
+    engine: SharedEngine,
     contains: Annotated[str, Query(max_length=200, description="In a name of the path.")] = "",
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     set: SetName = CATEGORY,  # noqa: A002 - the parameter's name in the address
 ) -> LabelsResponse:
     """A page of the labels, in their order; with ``contains``, names that begin so come first."""
-    engine: Engine = request.app.state.engine
 
     def look(catalog: OpenCatalog) -> LabelsResponse:
         label_set = catalog.of_set(set).label_set
@@ -97,14 +93,14 @@ def label_file(labels: Sequence[LabelIn]) -> Iterator[str]:
             raise TaxonomyError(told) from error
 
 
-@router.put("", dependencies=[Depends(requires(Scope.ADMIN))])
+@router.put("", dependencies=[MayAdminister])
 async def put_labels(
-    request: Request,
     body: LabelsRequest,
+    engine: SharedEngine,
+    writer: SharedWriter,
     set: SetName = CATEGORY,  # noqa: A002 - the parameter's name in the address
 ) -> LabelsChanged:
     """Add or change labels; only those that are new or changed are embedded."""
-    writer: Writer = request.app.state.writer
 
     def change() -> LabelsChanged:
         with label_file(body.labels) as file:
@@ -116,18 +112,17 @@ async def put_labels(
             )
         return LabelsChanged(**asdict(changes))
 
-    await request.app.state.engine.load()
+    await engine.load()
     return await writer.run(change)
 
 
-@router.delete(LABEL_ID, dependencies=[Depends(requires(Scope.ADMIN))])
+@router.delete(LABEL_ID, dependencies=[MayAdminister])
 async def delete_label(
-    request: Request,
+    writer: SharedWriter,
     label_id: str,
     set: SetName = CATEGORY,  # noqa: A002 - the parameter's name in the address
 ) -> LabelsChanged:
     """Take a label out; one that has children stays."""
-    writer: Writer = request.app.state.writer
     options = writer.options.of_set(set)
     changes = await writer.run(lambda: remove_labels(options, [label_id]))
     return LabelsChanged(**asdict(changes))

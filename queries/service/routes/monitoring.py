@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import contextlib
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.opening import OpenCatalog
-from queries.service.access import requires
 from queries.service.batching import QueueFullError
-from queries.service.engine import Engine
-from queries.service.keys import Scope
-from queries.service.metrics import Metrics
+from queries.service.dependencies import MayRead, SharedEngine, SharedMetrics, SharedReadiness
 from queries.service.problems import RESPONSES
-from queries.service.readiness import Readiness
 from queries.service.schemas.wire import Health
 
 router = APIRouter(tags=["health"])
@@ -28,12 +24,11 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses={503: RESPONSES[503], 409: RESPONSES[409]})
-async def readyz(request: Request) -> Health:
+async def readyz(readiness: SharedReadiness) -> Health:
     """The catalog is open, its database answers, and its model is loaded and was used once.
 
     A catalog of vectors that came with the items needs no model.
     """
-    readiness: Readiness = request.app.state.readiness
     await readiness.check()
     return Health(status="ok")
 
@@ -41,16 +36,14 @@ async def readyz(request: Request) -> Health:
 @router.get(
     "/metrics",
     response_class=PlainTextResponse,
-    dependencies=[Depends(requires(Scope.READ))],
+    dependencies=[MayRead],
     responses={401: RESPONSES[401]},
 )
-async def metrics(request: Request) -> PlainTextResponse:
+async def metrics(engine: SharedEngine, counted: SharedMetrics) -> PlainTextResponse:
     """Everything counted, in Prometheus' text format.
 
     Of the catalog what was last known, where too much waits for it.
     """
-    engine: Engine = request.app.state.engine
-    counted: Metrics = request.app.state.metrics
 
     def look(catalog: OpenCatalog) -> None:
         counted.items.set(catalog.ledger.item_count())

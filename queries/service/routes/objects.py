@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 
 from indexer.catalog.objects import object_finder
 from indexer.core.boxes import cut
@@ -13,17 +13,16 @@ from indexer.labels.regions import GridFinder
 from queries.objects import EmbeddedObjects, embed_found, embed_objects, find_like
 from queries.results import PictureObjects
 from queries.search.query import SearchQuery
-from queries.service.access import requires
+from queries.service.dependencies import MayRead, SharedEngine
 from queries.service.description import body
 from queries.service.disconnects import ending_with
 from queries.service.engine import Engine
 from queries.service.fetching import fetch
-from queries.service.inputs import Upload, read_uploads, refuse_beside_upload
-from queries.service.keys import Scope
+from queries.service.inputs import Upload, is_form, read_form, refuse_beside_upload
 from queries.service.problems import RESPONSES, Problem, parsed
 from queries.service.schemas.objects import ObjectsRequest, ObjectsResponse
 
-router = APIRouter(tags=["search"], dependencies=[Depends(requires(Scope.READ))])
+router = APIRouter(tags=["search"], dependencies=[MayRead])
 
 _BODY = body(
     "ObjectsRequest", files="picture", many=False, json_part="query", part_model="ObjectsRequest"
@@ -31,17 +30,17 @@ _BODY = body(
 
 
 @router.post("/v1/objects", openapi_extra=_BODY, responses=RESPONSES)
-async def look(request: Request) -> ObjectsResponse:
+async def look(request: Request, engine: SharedEngine) -> ObjectsResponse:
     """The things in a picture, the surest first: "shop the look".
 
     The regions of the grid are embedded in pieces between the questions of others, and no further
     where the client has gone.
     """
-    engine: Engine = request.app.state.engine
     upload: Upload | None = None
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        uploads, form = await read_uploads(request, "picture", engine.settings, part="query")
-        body, upload = parsed(ObjectsRequest, str(form.get("query") or "{}")), uploads[0]
+    if is_form(request):
+        (upload,), body = await read_form(
+            request, "picture", engine.settings, part="query", model=ObjectsRequest
+        )
         refuse_beside_upload(url=body.url)
     else:
         body = parsed(ObjectsRequest, await request.body())
@@ -99,7 +98,7 @@ async def _embedded(engine: Engine, body: ObjectsRequest, pixels: Pixels) -> Emb
     boxes = finder.regions(pixels)
     if not len(boxes):
         return await engine.run(lambda catalog: embed_found(catalog.encoder, [], pixels))
-    vectors = await engine.embed_in_pieces(
+    vectors = await engine.pieces.embed(
         boxes.tolist(),
         lambda encoder, some: encoder.embed_pictures(
             [encoder.prepare(cut(pixels, tuple(box))) for box in some]

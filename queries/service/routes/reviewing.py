@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from indexer.catalog.corrections import Correction
@@ -20,11 +20,20 @@ from indexer.labels import taxonomy
 from queries.deciding.question import Question
 from queries.review import corrections as review
 from queries.review.queue import Choice, DecisionCache, Queue
-from queries.service.access import requires
+from queries.service.dependencies import (
+    MayAdminister,
+    MayRead,
+    SharedDecisions,
+    SharedEngine,
+    SharedJobs,
+    SharedPlaces,
+    SharedWriter,
+    WritingKey,
+)
 from queries.service.engine import Engine
-from queries.service.inputs import stored_vectors
-from queries.service.jobs import Job, Jobs
-from queries.service.keys import ApiKey, Scope
+from queries.service.inputs import stored_item
+from queries.service.jobs import Job
+from queries.service.keys import ApiKey
 from queries.service.problems import RESPONSES, Places
 from queries.service.schemas.classifying import PredictionOut
 from queries.service.schemas.jobs import JobOut
@@ -48,8 +57,6 @@ from queries.service.writer import Writer
 from queries.teaching.teach import teach
 
 router = APIRouter(prefix="/v1", tags=["review"], responses=RESPONSES)
-MayAdminister = Depends(requires(Scope.ADMIN))
-MayRead = Depends(requires(Scope.READ))
 
 
 def store_corrections(options: CatalogOptions) -> None:
@@ -67,10 +74,12 @@ def store_corrections(options: CatalogOptions) -> None:
 
 
 @router.get("/catalog", dependencies=[MayRead])
-async def at_a_glance(request: Request, set: SetName = CATEGORY) -> CatalogOut:  # noqa: A002
+async def at_a_glance(
+    engine: SharedEngine,
+    decided: SharedDecisions,
+    set: SetName = CATEGORY,  # noqa: A002 - the parameter's name in the address
+) -> CatalogOut:
     """Counts by label, dead letters by reason, and what is served."""
-    engine: Engine = request.app.state.engine
-    decided: DecisionCache = request.app.state.decided
 
     def look(opened: OpenCatalog) -> CatalogOut:
         catalog = opened.of_set(set)
@@ -108,7 +117,8 @@ _SHOWN = ("title", "kind", "metadata", "parts")
 
 @router.get("/review", dependencies=[MayRead])
 async def review_queue(
-    request: Request,
+    engine: SharedEngine,
+    decided: SharedDecisions,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     offset: Annotated[int, Query(ge=0)] = 0,
     set: SetName = CATEGORY,  # noqa: A002 - the parameter's name in the address
@@ -124,19 +134,18 @@ async def review_queue(
 ) -> ReviewResponse:
     """Items that nobody has looked at, the most useful first, with the labels they could have."""
     page = QueueRequest(limit=limit, offset=offset, set=set, category=category, status=status)
-    return await _queue(request, page)
+    return await _queue(engine, decided, page)
 
 
 @router.post("/review/queue", dependencies=[MayRead])
-async def review_queue_of(request: Request, body: QueueRequest) -> ReviewResponse:
+async def review_queue_of(
+    engine: SharedEngine, decided: SharedDecisions, body: QueueRequest
+) -> ReviewResponse:
     """As the same by GET, also of some items, which are too many for an address."""
-    return await _queue(request, body)
+    return await _queue(engine, decided, body)
 
 
-async def _queue(request: Request, page: QueueRequest) -> ReviewResponse:
-    engine: Engine = request.app.state.engine
-    decided: DecisionCache = request.app.state.decided
-
+async def _queue(engine: Engine, decided: DecisionCache, page: QueueRequest) -> ReviewResponse:
     def look(opened: OpenCatalog) -> tuple[Queue, dict[str, Any], Any]:
         catalog = opened.of_set(page.set)
         choice = Choice(
@@ -154,7 +163,7 @@ async def _queue(request: Request, page: QueueRequest) -> ReviewResponse:
             for item_id, lead in leads.items()
             if lead in stored
         }
-        vectors = [stored_vectors(catalog, doubt.item_id) for doubt in queue.page]
+        vectors = [stored_item(catalog, doubt.item_id) for doubt in queue.page]
         return queue, fields, vectors
 
     queue, fields, vectors = await engine.run(look)
@@ -162,8 +171,8 @@ async def _queue(request: Request, page: QueueRequest) -> ReviewResponse:
     if queue.total:
         calibrated = await engine.is_calibrated(Question(set_name=page.set))
     if doubts:
-        seen = np.array([vector for vector, _ in vectors])
-        titles = [title for _, title in vectors]
+        seen = np.array([item_vectors.mean for item_vectors in vectors])
+        titles = [item_vectors.title for item_vectors in vectors]
         answers = await engine.classify(seen, Question(set_name=page.set), titles=titles)
     return ReviewResponse(
         total=queue.total,
@@ -186,16 +195,14 @@ async def _queue(request: Request, page: QueueRequest) -> ReviewResponse:
 
 @router.post("/review")
 async def say(
-    request: Request,
-    body: VerdictIn,
-    key: Annotated[ApiKey | None, Depends(requires(Scope.WRITE))],
+    body: VerdictIn, key: WritingKey, engine: SharedEngine, writer: SharedWriter
 ) -> CorrectionOut:
     """Accept an item's label, correct it, or reject it; the item has it at once.
 
     While something else changes the catalog it is kept, and the item has it afterwards:
     ``stored`` says which.
     """
-    made, stored = await _give(request, [body], key)
+    made, stored = await _give(engine, writer, [body], key)
     if isinstance(made[0], Exception):
         raise made[0]
     given = {name: value for name, value in asdict(made[0]).items() if name != "replaced"}
@@ -204,20 +211,24 @@ async def say(
 
 @router.post("/review/several")
 async def say_several(
-    request: Request,
     body: SeveralVerdicts,
-    key: Annotated[ApiKey | None, Depends(requires(Scope.WRITE))],
+    key: WritingKey,
+    engine: SharedEngine,
+    writer: SharedWriter,
+    places: SharedPlaces,
 ) -> VerdictsResponse:
     """As a verdict each; one that is refused has an error, and the others are kept."""
-    made, stored = await _give(request, body.verdicts, key)
-    return _results(request, body.verdicts, made, stored=stored)
+    made, stored = await _give(engine, writer, body.verdicts, key)
+    return _results(places, body.verdicts, made, stored=stored)
 
 
 @router.post("/review/withdraw")
 async def withdraw(
-    request: Request,
     body: WithdrawRequest,
-    key: Annotated[ApiKey | None, Depends(requires(Scope.WRITE))],
+    key: WritingKey,
+    engine: SharedEngine,
+    writer: SharedWriter,
+    places: SharedPlaces,
 ) -> VerdictsResponse:
     """Take back the newest verdict on each item: it has again what it had before.
 
@@ -226,7 +237,8 @@ async def withdraw(
     """
     author = key.name if key else ""
     made, stored = await _change(
-        request,
+        engine,
+        writer,
         body.label_set,
         [
             partial(
@@ -235,18 +247,19 @@ async def withdraw(
             for given in body.verdicts
         ],
     )
-    return _results(request, body.verdicts, made, stored=stored)
+    return _results(places, body.verdicts, made, stored=stored)
 
 
 Outcome = Correction | CatalogError | TaxonomyError
 
 
 async def _give(
-    request: Request, verdicts: Sequence[VerdictIn], key: ApiKey | None
+    engine: Engine, writer: Writer, verdicts: Sequence[VerdictIn], key: ApiKey | None
 ) -> tuple[list[Outcome], bool]:
     author = key.name if key else ""
     return await _change(
-        request,
+        engine,
+        writer,
         verdicts[0].label_set,
         [
             partial(
@@ -263,11 +276,12 @@ async def _give(
 
 
 async def _change(
-    request: Request, set_name: str, verdicts: Sequence[Callable[[OpenCatalog], Correction]]
+    engine: Engine,
+    writer: Writer,
+    set_name: str,
+    verdicts: Sequence[Callable[[OpenCatalog], Correction]],
 ) -> tuple[list[Outcome], bool]:
     """Keep verdicts and give their items the labels; whether they have them by now."""
-    engine: Engine = request.app.state.engine
-    writer: Writer = request.app.state.writer
 
     def keep(opened: OpenCatalog) -> list[Outcome]:
         catalog = opened.of_set(set_name)
@@ -290,13 +304,12 @@ async def _change(
 
 
 def _results(
-    request: Request,
+    places: Places,
     verdicts: Sequence[VerdictIn | GivenVerdict],
     outcomes: Sequence[Outcome],
     *,
     stored: bool,
 ) -> VerdictsResponse:
-    places: Places = request.app.state.places
     results = [
         VerdictResult(item_id=verdict.item_id, time=outcome.time, error=None)
         if isinstance(outcome, Correction)
@@ -333,19 +346,21 @@ def _chosen(
     response_class=Response,
     responses={200: {"content": {"text/csv": {}}}},
 )
-async def corrections(request: Request, set: SetName = CATEGORY) -> Response:  # noqa: A002
+async def corrections(engine: SharedEngine, set: SetName = CATEGORY) -> Response:  # noqa: A002
     """What people said, as a CSV that ``labels teach`` and ``labels calibrate`` read."""
-    engine: Engine = request.app.state.engine
     text = await engine.run(lambda catalog: review.as_csv(catalog.of_set(set)))
     disposition = {"Content-Disposition": 'attachment; filename="corrections.csv"'}
     return Response(text, media_type="text/csv", headers=disposition)
 
 
 @router.post("/jobs/teach", status_code=202, dependencies=[MayAdminister])
-async def start_teaching(request: Request, set: SetName = CATEGORY) -> JobOut:  # noqa: A002
+async def start_teaching(
+    engine: SharedEngine,
+    jobs: SharedJobs,
+    writer: SharedWriter,
+    set: SetName = CATEGORY,  # noqa: A002 - the parameter's name in the address
+) -> JobOut:
     """Learn from the corrections, as far as cross-validation says that they help."""
-    jobs: Jobs = request.app.state.jobs
-    writer: Writer = request.app.state.writer
 
     def work(job: Job) -> dict[str, Any]:
         with open_catalog(writer.options.of_set(set), write=True) as catalog:
@@ -355,5 +370,5 @@ async def start_teaching(request: Request, set: SetName = CATEGORY) -> JobOut:  
             job.stop.clear()  # too late: the labels are taught
             return report | {"removed_labels": review.count_removed_labels(catalog)}
 
-    await request.app.state.engine.load_if_any()
+    await engine.load_if_any()
     return JobOut.of(jobs.start("teach", work))

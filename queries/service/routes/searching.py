@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import numpy as np
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 
 from indexer.core.errors import ItemError
 from indexer.core.records import FloatArray
 from queries.search.finding import find as find_items
 from queries.search.query import SearchQuery
 from queries.search.query_vector import check_question, query_vector, without_words
-from queries.service.access import requires
+from queries.service.dependencies import MayRead, SharedEngine
 from queries.service.description import body
 from queries.service.engine import Engine
 from queries.service.inputs import (
     Upload,
     checked_text,
     embed_inputs,
-    read_uploads,
+    is_form,
+    read_form,
     refuse_beside_upload,
 )
-from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem, parsed
 from queries.service.schemas.searching import SearchRequest, SearchResponse
 from queries.service.schemas.wire import Input
 
-router = APIRouter(tags=["search"], dependencies=[Depends(requires(Scope.READ))])
+router = APIRouter(tags=["search"], dependencies=[MayRead])
 
 _BODY = body(
     "SearchRequest", files="picture", many=False, json_part="query", part_model="SearchRequest"
@@ -33,15 +33,14 @@ _BODY = body(
 
 
 @router.post("/v1/search", openapi_extra=_BODY, responses=RESPONSES)
-async def find(request: Request) -> SearchResponse:
+async def find(request: Request, engine: SharedEngine) -> SearchResponse:
     """The best items first; what a filter or a category alone chooses, by id."""
-    engine: Engine = request.app.state.engine
     picture: Upload | Input | None = None
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        uploads, form = await read_uploads(request, "picture", engine.settings, part="query")
-        body = parsed(SearchRequest, str(form.get("query") or "{}"))
+    if is_form(request):
+        (picture,), body = await read_form(
+            request, "picture", engine.settings, part="query", model=SearchRequest
+        )
         refuse_beside_upload(url=body.url, item_id=body.item_id)
-        picture = uploads[0]
     else:
         body = parsed(SearchRequest, await request.body())
         if body.url is not None or body.item_id is not None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 from fastapi.responses import FileResponse, Response
 
 from indexer.core.records import Kind
 from indexer.sources import addresses
-from queries.service.access import requires
-from queries.service.engine import Engine
-from queries.service.keys import Scope
+from queries.service.dependencies import MayRead, SharedEngine
 from queries.service.parameters import ITEM_ID
 from queries.service.problems import RESPONSES, Problem
 from queries.service.routes.items import fields_of_row
@@ -23,16 +21,15 @@ _TYPES = {".webm": "video/webm", ".mkv": "video/x-matroska", ".avi": "video/x-ms
 
 @router.get(
     ITEM_ID,
-    dependencies=[Depends(requires(Scope.READ))],
+    dependencies=[MayRead],
     response_class=Response,
     responses={200: {"content": {"video/*": {}}}},
 )
-async def get_video(request: Request, item_id: str) -> Response:
+async def get_video(engine: SharedEngine, item_id: str) -> Response:
     """A stored item's video, whole or the requested range; the id may be that of a shot.
 
     Only files of this machine are served: others would have to be read whole.
     """
-    engine: Engine = request.app.state.engine
     fields = await engine.run(lambda catalog: fields_of_row(catalog, item_id))
     path = Path(fields["source"])
     if fields["kind"] != Kind.VIDEO or addresses.is_remote(fields["source"]) or not path.is_file():

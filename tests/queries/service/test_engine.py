@@ -163,7 +163,7 @@ def test_a_piece_waits_for_the_questions_of_others(
             return np.zeros((1, 1), np.float32)
 
         explaining = loop.create_task(
-            engine.whole(lambda: engine.embed_in_pieces(["a", "b", "c"], embed))
+            engine.whole(lambda: engine.pieces.embed(["a", "b", "c"], embed))
         )
         await begun.wait()
         # Each waits in the engine's thread behind the piece before it, and a next piece that does
