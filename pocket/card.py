@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pocket.drawing import COLOURS, PATTERNS, product_types
-from pocket.figures import Section, table_of
+from pocket import figures
+from pocket.drawing import COLOURS, PATTERNS
+from pocket.figures import Section, listed
 from pocket.splits import (
     NEVER_DRAWN,
     TEST_PARENTS,
@@ -74,31 +75,16 @@ met, not how well real pictures are.
 
 def write_card(folder: Path, sections: list[Section]) -> None:
     """Writes `MODEL_CARD.md` into the model's folder."""
-    weights = (folder / "model.safetensors").stat().st_size
-    size = sum(path.stat().st_size for path in folder.iterdir() if path.suffix != ".md")
-    head = _HEAD.format(
-        parameters=weights / 2e6,
-        size=size / 1e6,
-        types=len(drawn_types()),
-        colours=len(COLOURS),
-        patterns=len(PATTERNS),
-    )
     counts = {part: len(combinations(part)) for part in ("train", "validation", "test")}
-    tail = _TAIL.format(
-        test=counts["test"],
-        validation=counts["validation"],
-        all=sum(counts.values()),
-        example=TEST_WORDINGS["mug"],
-        never=", ".join(NEVER_DRAWN),
-        wordings=_wordings(),
-    )
-    card = "\n".join([head, table_of(sections), tail])
-    (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
-
-
-def _wordings() -> str:
-    types = "; ".join(
-        f"{t.name}: *{TEST_WORDINGS[t.name]}*" for t in product_types() if t.name in TEST_WORDINGS
-    )
-    parents = "; ".join(f"{name}: *{wording}*" for name, wording in TEST_PARENTS.items())
-    return f"Types: {types}.\n\nCategories: {parents}."
+    values = {
+        "types": len(drawn_types()),
+        "colours": len(COLOURS),
+        "patterns": len(PATTERNS),
+        "test": counts["test"],
+        "validation": counts["validation"],
+        "all": sum(counts.values()),
+        "example": TEST_WORDINGS["mug"],
+        "never": ", ".join(NEVER_DRAWN),
+        "wordings": f"Types: {listed(TEST_WORDINGS)}.\n\nCategories: {listed(TEST_PARENTS)}.",
+    }
+    figures.write_card(folder, sections, _HEAD, _TAIL, values)

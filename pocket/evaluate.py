@@ -14,7 +14,7 @@ from PIL import Image
 
 from pocket.card import write_card
 from pocket.drawing import COLOURS, PARENTS, product_type, product_types
-from pocket.figures import Figure, Section
+from pocket.figures import Figure, Section, log_figures, log_worst
 from pocket.pictures import draw_combination
 from pocket.splits import (
     NEVER_DRAWN,
@@ -32,7 +32,6 @@ from pocket.zero_shot import ZeroShot, ranks
 
 PICTURE_SIZE = 160
 CLOTHING_LABELS = {"longsleeve": "long-sleeved shirt", "outwear": "outerwear"}
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +71,7 @@ def _types(model: ZeroShot, drawn: Drawn) -> list[Figure]:
     names = [t.name for t in product_types()]
     truth = np.array([names.index(name) for name, _, _ in drawn.shown])
     found = ranks(drawn.vectors, model.labels(names), truth)
-    _log_worst(names, truth, found)
+    log_worst(names, truth, found)
     colours = list(COLOURS)
     tints = np.array([colours.index(colour) for _, colour, _ in drawn.shown])
     tinted = ranks(drawn.vectors, model.labels([f"{c} product" for c in colours]), tints)
@@ -89,11 +88,11 @@ def _wordings(model: ZeroShot, drawn: Drawn, part: str) -> list[Figure]:
     labels = [*(wordings[name] for name in types), *NEVER_DRAWN]
     truth = np.array([types.index(name) for name, _, _ in drawn.shown])
     found = ranks(drawn.vectors, model.labels(labels), truth)
-    _log_worst(labels, truth, found)
+    log_worst(labels, truth, found)
     parents = list(PARENTS)
     kinds = np.array([parents.index(product_type(name).parent) for name, _, _ in drawn.shown])
     kind = ranks(drawn.vectors, model.labels([categories[p] for p in parents]), kinds)
-    _log_worst(parents, kinds, kind)
+    log_worst(parents, kinds, kind)
     strange = np.array([_shares_no_word(name, wordings[name]) for name in types])[truth]
     return [
         Figure(
@@ -162,14 +161,6 @@ def _speed(model: ZeroShot) -> Figure:
     return Figure(what="pictures embedded in a second, resizing included", rate=rate, wanted=200)
 
 
-def _log_worst(labels: Sequence[str], truth: np.ndarray, found: np.ndarray) -> None:
-    shares = sorted(
-        (float((found[truth == i] == 0).mean()), labels[i]) for i in set(truth.tolist())
-    )
-    worst = ", ".join(f"{label} {share:.2f}" for share, label in shares[:8])
-    _log.info("least often right: %s", worst)
-
-
 def main() -> None:
     """Reads the command line, measures, and writes the card after a test."""
     parser = argparse.ArgumentParser(prog="python -m pocket.evaluate", description=__doc__)
@@ -187,9 +178,7 @@ def main() -> None:
         per_combination=arguments.per_combination,
         photos=arguments.photos,
     )
-    for section in sections:
-        for figure in section.figures:
-            _log.info("%s | %s | %s", section.title, figure.what, figure.value)
+    log_figures(sections)
     if arguments.part == "test":
         write_card(arguments.folder, sections)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from transformers import ClapModel, CLIPModel, CLIPTokenizer
 
-from pocket.losses import distillation_loss
+from pocket.losses import cosine_distance
 from pocket.model import embed_texts
 
 _log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ def _stock_loss(
 ) -> Tensor:
     rows = [rng.randrange(len(stock.texts)) for _ in range(count)]
     texts = [prompt(stock.texts[row], rng) for row in rows]
-    return distillation_loss(embed_texts(model, tokenizer, texts), stock.vectors[rows])
+    return cosine_distance(embed_texts(model, tokenizer, texts), stock.vectors[rows])
 
 
 def batches(count: int, *, steps: int, size: int, rng: random.Random) -> list[list[int]]:

@@ -91,15 +91,11 @@ class Recognition(torch.nn.Module):
         return torch.stack(losses).mean()
 
 
-def distillation_loss(texts: Tensor, teacher: Tensor) -> Tensor:
-    """Mean cosine distance from the teacher's vectors; both (t, d), rows of length 1."""
-    return 1 - (texts * teacher).sum(dim=1).mean()
+def cosine_distance(vectors: Tensor, targets: Tensor) -> Tensor:
+    """Mean cosine distance of each vector from its own target; both (n, d), rows of length 1.
 
-
-def alignment_loss(pictures: Tensor, texts: Tensor) -> Tensor:
-    """Mean cosine distance of each picture from its own text; both (n, d), rows of length 1.
-
-    Telling labels apart leaves a picture far from all of them; only a picture that lies
-    where its texts lie is found by words which training never paired with it.
+    Of texts from their teacher's vectors, and of pictures and sounds from their own texts: telling
+    labels apart leaves a picture far from all of them, and only one that lies where its texts lie
+    is found by words which training never paired with it.
     """
-    return 1 - (pictures * texts).sum(dim=1).mean()
+    return 1 - (vectors * targets).sum(dim=1).mean()

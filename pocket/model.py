@@ -107,17 +107,22 @@ def save(model: CLIPModel, tokenizer: CLIPTokenizer, folder: Path) -> None:
     CLIPProcessor(image_processor=images, tokenizer=tokenizer).save_pretrained(folder)
     halved = {name: value.half() for name, value in model.state_dict().items()}
     model.save_pretrained(folder, state_dict=halved)
-    _tidy(folder)
+    tidy(folder, "vision_config")
 
 
-def _tidy(folder: Path) -> None:
-    """Declares float32, which is what a CPU computes in, and drops needless white space."""
+def tidy(folder: Path, tower: str, **tokenizer_fields: None) -> None:
+    """Declares float32, which is what a CPU computes in, and drops needless white space.
+
+    Args:
+        tower: the configuration beside that of the texts.
+        tokenizer_fields: what the tokenizer shall not keep of its last call.
+    """
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
-    for part in (config, config["text_config"], config["vision_config"]):
+    for part in (config, config["text_config"], config[tower]):
         part["dtype"] = "float32"
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     path = folder / "tokenizer.json"
-    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    tokenizer = json.loads(path.read_text(encoding="utf-8")) | tokenizer_fields
     text = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":"))
     path.write_text(text + "\n", encoding="utf-8")

@@ -241,12 +241,13 @@ def combinations(part: str) -> list[Combination]:
         for product in drawn_types()
         for colour in COLOURS
         for pattern in product.patterns
-        if _part((product.name, colour, pattern)) == part
+        if part_of(f"{product.name} {colour} {pattern}") == part
     ]
 
 
-def _part(combination: Combination) -> str:
-    place = zlib.crc32(" ".join(combination).encode()) % 10_000 / 10_000
+def part_of(text: str) -> str:
+    """The part of a combination, by its names: the same each time, and in no order."""
+    place = zlib.crc32(text.encode()) % 10_000 / 10_000
     if place < _TEST_SHARE:
         return "test"
     return "validation" if place < _TEST_SHARE + _VALIDATION_SHARE else "train"

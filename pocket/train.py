@@ -25,8 +25,8 @@ from pocket.learning import (
 )
 from pocket.losses import (
     Recognition,
-    alignment_loss,
     contrastive_loss,
+    cosine_distance,
     label_loss,
     matches,
 )
@@ -204,7 +204,7 @@ def _picture_loss(
     scale = model.logit_scale.exp().clamp(max=100)
     truth = torch.tensor([names.index(c[0]) for c in shown])
     places = torch.stack([place_of(c, anchors, plan) for c in shown])
-    return plan.alignment * alignment_loss(vectors, places) + plan.telling * (
+    return plan.alignment * cosine_distance(vectors, places) + plan.telling * (
         label_loss(vectors, named, truth, scale)
         + contrastive_loss(said, vectors[: len(told)], matches(captions, told), scale)
     )

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from sentence_transformers import SentenceTransformer
 
-PROMPT = "a photo of a {}"
-
 
 class ZeroShot:
     """A model that names pictures by the nearest label text."""
+
+    prompt = "a photo of a {}"
+    batch_size = 64
 
     def __init__(self, folder: Path) -> None:
         self._model = SentenceTransformer(str(folder), device="cpu")
@@ -22,12 +24,12 @@ class ZeroShot:
         return self._encode(list(pictures))
 
     def labels(self, wordings: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of the wordings in `PROMPT`, float32 (n, d)."""
-        return self._encode([{"text": PROMPT.format(wording)} for wording in wordings])
+        """Unit vectors of the wordings in the prompt, float32 (n, d)."""
+        return self._encode([{"text": self.prompt.format(wording)} for wording in wordings])
 
-    def _encode(self, inputs: list[Image.Image] | list[dict[str, str]]) -> NDArray[np.float32]:
+    def _encode(self, inputs: list[Any]) -> NDArray[np.float32]:
         vectors = self._model.encode(
-            inputs, batch_size=64, normalize_embeddings=True, show_progress_bar=False
+            inputs, batch_size=self.batch_size, normalize_embeddings=True, show_progress_bar=False
         )
         return np.asarray(vectors, dtype=np.float32)
 

@@ -3,12 +3,6 @@
 from pocket.drawing.sketch import INK, Point, Sketch
 
 
-def _torso(s: Sketch, sleeve: list[Point], hem: float, *, flare: float = 0.0) -> None:
-    """A top: neck, the sleeve's points (left side), then down to the hem."""
-    left = 0.3 - flare
-    s.mirrored([(0.41, 0.15), (0.33, 0.18), *sleeve, (0.31, 0.42), (left, hem)])
-
-
 def _neck(s: Sketch, depth: float, *, pointed: bool = False) -> None:
     points = [(0.41, 0.15), (0.43, 0.15 + depth * 0.6), (0.5, 0.15 + depth)]
     s.mirrored(points, s.dark, bend=not pointed)

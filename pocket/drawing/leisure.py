@@ -113,32 +113,10 @@ def skateboard(s: Sketch) -> None:
         s.oval(x, 0.65, s.between(0.06, 0.075), 0.065, s.pick(PAPER, (240, 190, 80), RUBBER))
         s.oval(x, 0.65, 0.02, 0.02, STEEL)
     rise = s.between(0.38, 0.43)
-    s.curve(
-        [
-            (0.05, rise),
-            (0.14, 0.47),
-            (0.28, 0.51),
-            (0.5, 0.515),
-            (0.72, 0.51),
-            (0.86, 0.47),
-            (0.95, rise),
-        ],
-        0.062,
-        s.dark,
-    )
-    s.curve(
-        [
-            (0.05, rise),
-            (0.14, 0.47),
-            (0.28, 0.51),
-            (0.5, 0.515),
-            (0.72, 0.51),
-            (0.86, 0.47),
-            (0.95, rise),
-        ],
-        0.04,
-        s.colour,
-    )
+    ends = [(0.05, rise), (0.14, 0.47)], [(0.86, 0.47), (0.95, rise)]
+    deck = [*ends[0], (0.28, 0.51), (0.5, 0.515), (0.72, 0.51), *ends[1]]
+    s.curve(deck, 0.062, s.dark)
+    s.curve(deck, 0.04, s.colour)
 
 
 def dumbbell(s: Sketch) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pocket.figures import Section, table_of
-from pocket.sounds.catalogue import KINDS
+from pocket import figures
+from pocket.figures import Section, listed
 from pocket.sounds.model import SECONDS
 from pocket.sounds.splits import (
     NEVER_DRAWN,
@@ -87,35 +87,20 @@ def write_card(folder: Path, sections: list[Section], *, minutes: int | None) ->
         sections: what was measured.
         minutes: how long the training took, where it is known.
     """
-    weights = (folder / "model.safetensors").stat().st_size
-    size = sum(path.stat().st_size for path in folder.iterdir() if path.suffix != ".md")
     duration = f"in {minutes} minutes" if minutes else "in under 45 minutes"
-    head = _HEAD.format(
-        parameters=weights / 2e6,
-        size=size / 1e6,
-        seconds=SECONDS,
-        rate=f"{RATE:,}".replace(",", " "),
-        kinds=len(drawn_kinds()),
-        duration=f"{duration} on two CPU cores that were not idle otherwise",
-    )
     counts = {part: len(combinations(part)) for part in ("train", "validation", "test")}
-    tail = _TAIL.format(
-        test=counts["test"],
-        validation=counts["validation"],
-        all=sum(counts.values()),
-        test_pairs=len(pairs("test")),
-        all_pairs=sum(len(pairs(part)) for part in counts),
-        example=TEST_WORDINGS["cow moo"],
-        never=", ".join(NEVER_DRAWN),
-        wordings=_wordings(),
-    )
-    card = "\n".join([head, table_of(sections), tail])
-    (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
-
-
-def _wordings() -> str:
-    kinds = "; ".join(
-        f"{k.name}: *{TEST_WORDINGS[k.name]}*" for k in KINDS if k.name in TEST_WORDINGS
-    )
-    parents = "; ".join(f"{name}: *{wording}*" for name, wording in TEST_PARENTS.items())
-    return f"Kinds: {kinds}.\n\nCategories: {parents}."
+    values = {
+        "seconds": SECONDS,
+        "rate": f"{RATE:,}".replace(",", " "),
+        "kinds": len(drawn_kinds()),
+        "duration": f"{duration} on two CPU cores that were not idle otherwise",
+        "test": counts["test"],
+        "validation": counts["validation"],
+        "all": sum(counts.values()),
+        "test_pairs": len(pairs("test")),
+        "all_pairs": sum(len(pairs(part)) for part in counts),
+        "example": TEST_WORDINGS["cow moo"],
+        "never": ", ".join(NEVER_DRAWN),
+        "wordings": f"Kinds: {listed(TEST_WORDINGS)}.\n\nCategories: {listed(TEST_PARENTS)}.",
+    }
+    figures.write_card(folder, sections, _HEAD, _TAIL, values)

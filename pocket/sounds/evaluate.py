@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pocket.figures import Figure, Section
+from pocket.figures import Figure, Section, log_figures, log_worst
 from pocket.sounds.captions import PACE_WORDS, PITCH_WORDS, SETTING_WORDS
 from pocket.sounds.card import write_card
 from pocket.sounds.catalogue import KINDS, PARENTS
@@ -33,8 +33,6 @@ from pocket.sounds.splits import (
 from pocket.sounds.train import MODEL_FOLDER
 from pocket.sounds.zero_shot import SoundZeroShot
 from pocket.zero_shot import ranks
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +68,7 @@ def _kinds(model: SoundZeroShot, drawn: Drawn) -> list[Figure]:
     names = [kind.name for kind in KINDS]
     truth = np.array([names.index(name) for name, *_ in drawn.heard])
     found = ranks(drawn.vectors, model.labels(names), truth)
-    _log_worst(names, truth, found)
+    log_worst(names, truth, found)
     figures = [Figure(what=f"kind, among all {len(names)} names", ranks=found, top=1, wanted=0.85)]
     tables = ((1, PITCHES, PITCH_WORDS), (2, PACES, PACE_WORDS), (3, SETTINGS, SETTING_WORDS))
     for place, values, words in tables:
@@ -90,11 +88,11 @@ def _wordings(model: SoundZeroShot, drawn: Drawn, part: str) -> list[Figure]:
     labels = [*(wordings[name] for name in kinds), *NEVER_DRAWN]
     truth = np.array([kinds.index(name) for name, *_ in drawn.heard])
     found = ranks(drawn.vectors, model.labels(labels), truth)
-    _log_worst(labels, truth, found)
+    log_worst(labels, truth, found)
     parents = list(PARENTS)
     groups = np.array([parents.index(kind_of(name).parent) for name, *_ in drawn.heard])
     group = ranks(drawn.vectors, model.labels([categories[p] for p in parents]), groups)
-    _log_worst(parents, groups, group)
+    log_worst(parents, groups, group)
     strange = np.array([_shares_no_word(name, wordings[name]) for name in kinds])
     return [
         Figure(
@@ -176,13 +174,6 @@ def _speed(model: SoundZeroShot) -> Figure:
     return Figure(what="seconds of sound embedded, spectrograms included", rate=rate)
 
 
-def _log_worst(labels: Sequence[str], truth: np.ndarray, found: np.ndarray) -> None:
-    shares = sorted(
-        (float((found[truth == i] == 0).mean()), labels[i]) for i in set(truth.tolist())
-    )
-    _log.info("worst: %s", ", ".join(f"{name} {share:.2f}" for share, name in shares[:12]))
-
-
 def main() -> None:
     """Reads the command line, measures, and writes the card of the part `test`."""
     parser = argparse.ArgumentParser(prog="python -m pocket.sounds.evaluate", description=__doc__)
@@ -197,9 +188,7 @@ def main() -> None:
     sections = evaluate(
         arguments.folder, part=arguments.part, per_combination=arguments.per_combination
     )
-    for section in sections:
-        for figure in section.figures:
-            _log.info("%s | %s | %s", section.title, figure.what, figure.value)
+    log_figures(sections)
     if arguments.part == "test":
         write_card(arguments.folder, sections, minutes=arguments.minutes)
 

@@ -1,6 +1,5 @@
 """The architecture of `pocket_sounds`, and the folder it is kept in."""
 
-import json
 from pathlib import Path
 
 import torch
@@ -14,6 +13,7 @@ from transformers import (
     CLIPTokenizer,
 )
 
+from pocket.model import tidy
 from pocket.sounds.synthesis import RATE
 from pocket.sounds.texts import POSITIONS
 
@@ -110,19 +110,5 @@ def save(model: ClapModel, tokenizer: CLIPTokenizer, folder: Path) -> None:
         for name, value in model.state_dict().items()
     }
     model.save_pretrained(folder, state_dict=halved)
-    _tidy(folder)
-
-
-def _tidy(folder: Path) -> None:
-    """Declares float32, which is what a CPU computes in, and drops needless white space."""
-    path = folder / "config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    for part in (config, config["text_config"], config["audio_config"]):
-        part["dtype"] = "float32"
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    path = folder / "tokenizer.json"
-    tokenizer = json.loads(path.read_text(encoding="utf-8"))
-    # The last call's: the processor would take its length, in tokens, for that of sounds as well.
-    tokenizer |= {"truncation": None, "padding": None}
-    text = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":"))
-    path.write_text(text + "\n", encoding="utf-8")
+    # The processor would take the length of the texts, in tokens, for that of sounds as well.
+    tidy(folder, "audio_config", truncation=None, padding=None)

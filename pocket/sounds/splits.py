@@ -1,9 +1,8 @@
 """What training never hears and never reads, so that what is measured on it is zero-shot."""
 
-import zlib
-
 from pocket.sounds.catalogue import KINDS, PARENTS, Kind
 from pocket.sounds.drawing import PACES, PITCHES, SETTINGS
+from pocket.splits import part_of
 
 Combination = tuple[str, str, str, str]
 """Names of a kind, a pitch, a pace and a setting."""
@@ -185,8 +184,6 @@ TEST_PARENTS: dict[str, str] = {
 }
 """For every category, another name to report on."""
 
-_VALIDATION_SHARE, _TEST_SHARE = 0.06, 0.12
-
 
 def drawn_kinds() -> tuple[Kind, ...]:
     """The kinds that training hears."""
@@ -221,7 +218,7 @@ def combinations(part: str) -> list[Combination]:
         for pitch in PITCHES
         for pace in PACES
         for setting in SETTINGS
-        if _part(f"{kind.name} {pitch} {pace} {setting}") == part
+        if part_of(f"{kind.name} {pitch} {pace} {setting}") == part
     ]
 
 
@@ -232,12 +229,5 @@ def pairs(part: str) -> list[tuple[str, str]]:
         (first.name, second.name)
         for i, first in enumerate(kinds)
         for second in kinds[i + 1 :]
-        if first.parent != second.parent and _part(f"{first.name} and {second.name}") == part
+        if first.parent != second.parent and part_of(f"{first.name} and {second.name}") == part
     ]
-
-
-def _part(text: str) -> str:
-    place = zlib.crc32(text.encode()) % 10_000 / 10_000
-    if place < _TEST_SHARE:
-        return "test"
-    return "validation" if place < _TEST_SHARE + _VALIDATION_SHARE else "train"

@@ -21,7 +21,7 @@ from pocket.learning import (
     mean_vectors,
     set_rate,
 )
-from pocket.losses import Recognition, alignment_loss, contrastive_loss
+from pocket.losses import Recognition, contrastive_loss, cosine_distance
 from pocket.model import embed_texts
 from pocket.sounds.augment import augment, mix
 from pocket.sounds.captions import (
@@ -128,10 +128,10 @@ def _with_words(tokenizer: CLIPTokenizer, stock: Stock, plan: Plan) -> ClapModel
     """A model whose text tower has learned the stock; kept in the cache."""
     torch.manual_seed(plan.seed)
     model = new_model(tokenizer)
-    known = hashlib.sha256(
+    digest = hashlib.sha256(
         "\n".join([*stock.texts, *PROMPTS, str(model.config.text_config)]).encode()
     )
-    path = plan.cache / f"words-{plan.seed}-{plan.text_steps}-{known.hexdigest()[:12]}.pt"
+    path = plan.cache / f"words-{plan.seed}-{plan.text_steps}-{digest.hexdigest()[:12]}.pt"
     if path.exists():
         model.load_state_dict(torch.load(path), strict=False)
         return model
@@ -303,7 +303,7 @@ def _sound_loss(
         for combination in heard:
             truth[row, names.index(combination[0])] += 1 / len(heard)
     match = torch.tensor([[c.holds_for(shown) for shown in told] for c in captions])
-    return plan.alignment * alignment_loss(vectors, torch.stack(places)) + plan.telling * (
+    return plan.alignment * cosine_distance(vectors, torch.stack(places)) + plan.telling * (
         cross_entropy(scale * vectors @ named.T, truth)
         + contrastive_loss(said, vectors[: len(told)], match, scale)
     )
