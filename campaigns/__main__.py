@@ -37,12 +37,12 @@ def main() -> None:
     parser.add_argument("--commands", default=",".join(COMMANDS))
     parser.add_argument("--only", choices=("kills", "damages"))
     parser.add_argument("--fixed", action="store_true", help="the small part that the tests run")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     preload()
-    until = time.monotonic() + asked.minutes * 60
+    until = time.monotonic() + options.minutes * 60
     results: dict[str, list[Result]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as name:
-        attempts = _fixed(Path(name)) if asked.fixed else _attempts(asked, Path(name))
+        attempts = _fixed(Path(name)) if options.fixed else _attempts(options, Path(name))
         for attempt in attempts:
             if time.monotonic() > until:
                 break
@@ -54,11 +54,11 @@ def main() -> None:
             if result.fault:
                 print("      ", result.fault.replace("\n", "\n       "), flush=True)
     print("\n| command | tries | faults | remedies run |\n|---|---|---|---|")
-    for command, found in results.items():
-        faults = sum(bool(one.fault) for one in found)
-        remedies = sum(bool(one.remedies) for one in found)
-        print(f"| {command} | {len(found)} | {faults} | {remedies} |")
-    if any(one.fault for found in results.values() for one in found):
+    for command, tries in results.items():
+        faults = sum(bool(result.fault) for result in tries)
+        remedies = sum(bool(result.remedies) for result in tries)
+        print(f"| {command} | {len(tries)} | {faults} | {remedies} |")
+    if any(result.fault for tries in results.values() for result in tries):
         sys.exit(1)
 
 
@@ -67,29 +67,31 @@ def _fixed(folder: Path) -> Iterator[Callable[[], Result]]:
     shops = prepared(folder)
     own_kills = kills.Kills(shops, folder)
     for command, step in FIXED_KILLS:
-        assert step.name in {one.name for one in own_kills.steps_of(command)}, step
+        assert step.name in {known.name for known in own_kills.steps_of(command)}, step
         yield lambda c=command, s=step: own_kills.at_step(c, s)  # type: ignore[misc]
     own_damages = damages.Damages(shops, folder, readers=damages.READERS[:2])
     files = own_damages.files()
     for pattern, damage in FIXED_DAMAGES:
-        file = next(one for one in files if fnmatch(one, pattern))
+        file = next(name for name in files if fnmatch(name, pattern))
         yield lambda f=file, d=damage: own_damages.tried(f, d)  # type: ignore[misc]
 
 
-def _attempts(asked: argparse.Namespace, folder: Path) -> Iterator[Callable[[], Result]]:
+def _attempts(options: argparse.Namespace, folder: Path) -> Iterator[Callable[[], Result]]:
     """Damages and kills at named steps in turn; when these are over, random kills."""
     shops = prepared(folder)
     attempts = []
-    if asked.only != "kills":
+    if options.only != "kills":
         attempts.append(damages.tries(damages.Damages(shops, folder)))
-    if asked.only != "damages":
-        chance = random.Random(asked.seed)
-        attempts.append(kills.tries(kills.Kills(shops, folder), chance, asked.commands.split(",")))
+    if options.only != "damages":
+        chance = random.Random(options.seed)
+        attempts.append(
+            kills.tries(kills.Kills(shops, folder), chance, options.commands.split(","))
+        )
     while attempts:
-        for one in tuple(attempts):
-            attempt = next(one, None)
+        for kind in tuple(attempts):
+            attempt = next(kind, None)
             if attempt is None:
-                attempts.remove(one)
+                attempts.remove(kind)
             else:
                 yield attempt
 

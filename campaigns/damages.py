@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import tempfile
@@ -77,12 +78,12 @@ class Damages:
             self._expected = reference(folder)
             self._answers = [run(words, folder).told for words in READERS[:2]]
             data = folder / ".zeroshelf"
-            found = sorted(
+            files = sorted(
                 str(path.relative_to(data))
                 for path in data.rglob("*")
                 if path.is_file() and path.stat().st_size
             )
-        return [one for one in found if not one.endswith(("LOCK", "lock"))]
+        return [file for file in files if not file.endswith(("LOCK", "lock"))]
 
     def tried(self, file: str, damage: str) -> Result:
         """Damage one file, then read, then do what messages say until all is as it was."""
@@ -98,11 +99,13 @@ class Damages:
                 if "Traceback" in outcome.told or outcome.code not in {0, 1, 2}:
                     fault = f"{' '.join(words)} ends badly: {outcome.told[-800:]}"
                     return Result(command="damage", moment=moment, fault=fault)
-            found = summarised(folder)
-            if found == self._expected:
+            summary = summarised(folder)
+            if summary == self._expected:
                 return Result(command="damage", moment=moment, fault="")
-            if told[:2] == self._answers and not any("zeroshelf " in one for one in told[2:]):
-                return Result(command="damage", moment=moment, fault=f"silent: {found[:600]}")
+            if told[:2] == self._answers and not any(
+                "zeroshelf " in message for message in told[2:]
+            ):
+                return Result(command="damage", moment=moment, fault=f"silent: {summary[:600]}")
             fault, remedies = self._mended(folder)
             return Result(command="damage", moment=moment, fault=fault, remedies=remedies)
 
@@ -120,15 +123,13 @@ class Damages:
             remedies += named_after
             if fault:
                 return f"{' '.join(words)}: {fault}", tuple(remedies)
-        found = summarised(folder)
-        same = _lasting(found) == _lasting(self._expected)
-        return "" if same else f"the catalog is another: {found[:900]}", tuple(remedies)
+        summary = summarised(folder)
+        is_same = _lasting(summary) == _lasting(self._expected)
+        return "" if is_same else f"the catalog is another: {summary[:900]}", tuple(remedies)
 
 
 def _lasting(summary: str) -> str:
     """What a remedy brings back: decisions and what people taught may have to be made anew."""
-    import json
-
     try:
         facts = json.loads(summary)
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import shlex
@@ -98,8 +99,8 @@ class Kills:
                     return Result(command=command, moment=moment, fault=fault, remedies=remedies)
             else:
                 remedies = ()
-            found = summarised(folder, _database(what.words))
-            fault = "" if found == expected else _difference(expected, found)
+            actual = summarised(folder, _database(what.words))
+            fault = "" if actual == expected else _difference(expected, actual)
             return Result(command=command, moment=moment, fault=fault, remedies=remedies)
 
     def _reference(self, command: str) -> tuple[str, Outcome]:
@@ -150,8 +151,6 @@ def summarised(folder: Path, database: str = "") -> str:
     target.unlink(missing_ok=True)
 
     def take() -> None:
-        import os
-
         target.write_text(summary(folder, database))
         os._exit(0)
 
@@ -190,10 +189,10 @@ def _told(outcome: Outcome) -> str:
     return f"exit code {outcome.code}: {text}"
 
 
-def _difference(expected: str, found: str) -> str:
-    if found.startswith("no summary"):
-        return found
-    lines = set(expected.splitlines()) ^ set(found.splitlines())
+def _difference(expected: str, actual: str) -> str:
+    if actual.startswith("no summary"):
+        return actual
+    lines = set(expected.splitlines()) ^ set(actual.splitlines())
     return "the catalog is another: " + " ".join(sorted(lines))[:600]
 
 

@@ -80,8 +80,8 @@ class Shops:
         _done(run(("sample", "shop"), folder))
         rows = (folder / "shop" / "products.csv").read_text().splitlines()
         header, products = rows[0], rows[1:]
-        some = products[:: max(1, len(products) // PRODUCTS)]
-        for name, part in (("products", some[: PRODUCTS - 8]), ("more", some[PRODUCTS - 12 :])):
+        few = products[:: max(1, len(products) // PRODUCTS)]
+        for name, part in (("products", few[: PRODUCTS - 8]), ("more", few[PRODUCTS - 12 :])):
             (folder / f"{name}.csv").write_text("\n".join([header, *part]) + "\n")
         (folder / "pictures").symlink_to("shop/pictures")
         shutil.copy(folder / "shop" / "taxonomy.yaml", folder / "labels.yaml")
@@ -171,21 +171,18 @@ def summary(folder: Path, database: str = "") -> str:
         assert ids == sorted(set(catalog.items.item_ids())), "the database has other items"
         files = DecisionFiles(catalog.folder.decisions)
         decided = {
-            one.item_id: [one.label_id, one.status]
+            decision.item_id: [decision.label_id, decision.status]
             for shard in catalog.archive.shards()
-            for row, one in enumerate(files.read(shard) or [])
-            if one is not None and row in catalog.ledger.live_rows(shard)
+            for row, decision in enumerate(files.read(shard) or [])
+            if decision is not None and row in catalog.ledger.live_rows(shard)
         }
-        known = LabelledFolder(catalog.folder.labels)
-        taught, calibrating, words = (
-            known.items("taught"),
-            known.items("calibrating"),
-            known.background(),
-        )
+        labelled = LabelledFolder(catalog.folder.labels)
+        taught, calibrating = labelled.items("taught"), labelled.items("calibrating")
+        words = labelled.background()
         return json.dumps(
             {
                 "items": ids,
-                "labels": [one.label_id for one in catalog.label_set.labels],
+                "labels": [label.label_id for label in catalog.label_set.labels],
                 "prompts": len(catalog.prompts),
                 "model": Path(catalog.fingerprint.model).name,
                 "adapted": catalog.adaptation is not None,
@@ -193,7 +190,7 @@ def summary(folder: Path, database: str = "") -> str:
                 "taught": sorted(taught.item_ids) if taught else [],
                 "calibrating": sorted(calibrating.item_ids) if calibrating else [],
                 "background": list(words.words) if words else [],
-                "dead": sorted(one.item.item_id for one in catalog.dead_letters.all()),
+                "dead": sorted(letter.item.item_id for letter in catalog.dead_letters.all()),
                 "others": _other_generations(catalog.folder.generations()),
             },
             sort_keys=True,
