@@ -243,7 +243,7 @@ class OpenCatalog:
     @property
     def has_model(self) -> bool:
         """Whether a model is named that can embed words and pictures."""
-        return self.fingerprint.model != PRECOMPUTED or bool(self.options.model)
+        return (self.options.model or self.fingerprint.model) != PRECOMPUTED
 
     @cached_property
     def lag(self) -> Lag:

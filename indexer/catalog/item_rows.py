@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+Numbers = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemRows:
@@ -110,6 +112,23 @@ class ItemRows:
     def _other_places(self) -> IndexArray:
         """int64 (m,): places of the other rows in ``views``."""
         return 1 + self.owners + np.arange(len(self.owners))
+
+
+def places_by_shard(shards: Numbers) -> Iterator[tuple[int, IndexArray]]:
+    """Each shard with the places of its rows.
+
+    Args:
+        shards: (n,), of n rows.
+    """
+    order = np.argsort(shards, kind="stable")
+    starts = np.flatnonzero(np.diff(shards[order], prepend=-1))
+    for places in np.split(order, starts[1:]) if len(order) else ():
+        yield int(shards[places[0]]), places
+
+
+def row_keys(shards: Numbers, rows: Numbers) -> IndexArray:
+    """int64 (n,): a number for each row of the archive, in its order."""
+    return shards.astype(np.int64) << 32 | rows
 
 
 class CatalogItems:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.records import FloatArray
+from indexer.core.records import FloatArray, IndexArray
 
 UNIT_TOLERANCE = 1e-3
 """How far a stored vector's length may be from 1: float16 round trips stay below it."""
@@ -53,3 +53,21 @@ def unit_rows(vectors: FloatArray) -> npt.NDArray[np.bool_]:
     """Which rows of (n, d) are finite and of length 1 within ``UNIT_TOLERANCE``."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     return np.asarray(np.abs(lengths - 1.0) <= UNIT_TOLERANCE)
+
+
+def rows_of_groups(
+    starts: IndexArray, count: int, chosen: IndexArray
+) -> tuple[IndexArray, IndexArray]:
+    """The rows of some groups, where the rows of a group lie together.
+
+    Args:
+        starts: int64 (g,), the first row of each group, ascending.
+        count: of the rows of all groups.
+        chosen: int64 (k,), groups.
+
+    Returns:
+        int64 (r,), the rows, group by group; and int64 (k,), where each group's begin among them.
+    """
+    counts = np.diff(np.append(starts, count))[chosen]
+    begins = np.cumsum(counts) - counts
+    return np.arange(counts.sum()) + np.repeat(starts[chosen] - begins, counts), begins

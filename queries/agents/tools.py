@@ -181,14 +181,10 @@ def _get(path: str) -> Callable[[BaseModel], RouteRequest]:
     return lambda call: RouteRequest(method="GET", path=path, query=call.model_dump(mode="json"))
 
 
-def _verdict(call: VerdictIn) -> RouteRequest:
-    content = call.model_dump(mode="json", exclude_unset=True)
-    return RouteRequest(method="POST", path="/v1/review", content=content)
-
-
-def _withdrawal(call: WithdrawRequest) -> RouteRequest:
-    content = call.model_dump(mode="json", exclude_unset=True)
-    return RouteRequest(method="POST", path="/v1/review/withdraw", content=content)
+def _post(path: str) -> Callable[[BaseModel], RouteRequest]:
+    return lambda call: RouteRequest(
+        method="POST", path=path, content=call.model_dump(mode="json", exclude_unset=True)
+    )
 
 
 def _read(picture: str) -> tuple[str, bytes]:
@@ -250,7 +246,7 @@ TOOLS = (
         description="Accept an item's label, correct it, or reject it. It changes the catalog.",
         arguments=VerdictIn,
         scope=Scope.WRITE,
-        request=_verdict,
+        request=_post("/v1/review"),
     ),
     Tool(
         name="undo_verdict",
@@ -259,7 +255,7 @@ TOOLS = (
         "changes the catalog.",
         arguments=WithdrawRequest,
         scope=Scope.WRITE,
-        request=_withdrawal,
+        request=_post("/v1/review/withdraw"),
     ),
 )
 """All tools, in the order in which an agent sees them."""

@@ -12,14 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.core.records import IndexArray
+from indexer.labels.taxonomy.rows import PATH_SEPARATOR
 from queries.deciding.calibration import STATUSES
 from queries.deciding.predictor import NOTHING, Predictions, Predictor
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-PATH_SEPARATOR = " > "
 
 
 @dataclass(frozen=True, kw_only=True)

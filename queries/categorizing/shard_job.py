@@ -17,6 +17,7 @@ from indexer.core.records import IndexArray
 from indexer.core.threads import side_by_side
 from indexer.ingestion import ray as distributed
 from indexer.ingestion.ray import ClusterOptions
+from indexer.labels import colours
 from queries.categorizing.category_table import CategoryTable
 from queries.deciding.gates import Gate, without_inapplicable
 from queries.deciding.pixel_colours import PixelColours
@@ -60,7 +61,7 @@ class SetJob:
     ) -> SetJob:
         """The job of a predictor, with the columns of the set."""
         head = predictor.scorer.head
-        version = head.version if pixels is None else f"{head.version}+{pixels.version}"
+        version = head.version if pixels is None else f"{head.version}+{colours.VERSION}"
         prefix = column_prefix(name)
         table = CategoryTable(predictor=predictor, label_version=version, prefix=prefix)
         return cls(table=table, gate=gate, pixels=pixels)

@@ -134,14 +134,15 @@ def _page(
     command: str,
 ) -> str:
     from queries.evaluation.mistakes import titles_and_pictures
-    from queries.pages.audit import audit_page, suspects_of
+    from queries.pages.audit import audit_page
     from queries.pages.parts import Pictures
 
     shown = titles_and_pictures(catalog, [row["item_id"] for row in rows])
     with reading.fetcher() as fetcher:
         return audit_page(
             report,
-            suspects_of(rows, shown),
+            rows,
+            shown=shown,
             catalog=catalog.folder.name,
             truth=truth,
             command=command,

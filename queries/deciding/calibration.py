@@ -75,13 +75,7 @@ class Status(StrEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
-STATUSES = (
-    Status.ACCEPTED,
-    Status.REVIEW,
-    Status.UNKNOWN,
-    Status.NOT_VISIBLE,
-    Status.NOT_APPLICABLE,
-)
+STATUSES = tuple(Status)
 """A status by its code."""
 
 
@@ -215,7 +209,7 @@ def balanced_threshold(known_scores: npt.ArrayLike, unknown_scores: npt.ArrayLik
     score that hardly separates would call more known items unknown than it finds.
 
     Args:
-        known_scores: float (n,), unknown scores of items whose truth is a active label.
+        known_scores: float (n,), unknown scores of items whose truth is an active label.
         unknown_scores: float (m,), of items that are none of the labels.
 
     Returns:
@@ -244,7 +238,7 @@ def unknown_threshold(known_scores: npt.ArrayLike, *, coverage: float = KNOWN_CO
     ``coverage`` or more, whatever the scores' distribution.
 
     Args:
-        known_scores: float (n,), unknown scores of items whose truth is a active label.
+        known_scores: float (n,), unknown scores of items whose truth is an active label.
         coverage: share of known items to let through.
 
     Returns:

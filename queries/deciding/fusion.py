@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
@@ -197,8 +197,8 @@ def measure_fusion(
         weight: of the titles, 0 to 1.
     """
     picture_share, title_share = blend_shares(
-        np.concatenate([scorer.scores(block) for block in blocks(pictures[:MEASURED])]),
-        np.concatenate([titles.scores(block) for block in blocks(title_vectors[:MEASURED])]),
+        np.concatenate([scorer.scores(block) for block, _ in blocks(pictures[:MEASURED])]),
+        np.concatenate([titles.scores(block) for block, _ in blocks(title_vectors[:MEASURED])]),
         weight,
     )
     return Fusion(titles=titles, picture_share=picture_share, title_share=title_share)
@@ -284,9 +284,13 @@ def _sample(catalog: OpenCatalog, most: int) -> _Pairs | None:
     return _Pairs(np.concatenate(pictures), np.concatenate(titles)) if titles else None
 
 
-def blocks(vectors: FloatArray) -> list[FloatArray]:
-    """Vectors float32 (n, d), so many at a time that scores of all labels fit into memory."""
-    return [vectors[start : start + _ROWS] for start in range(0, len(vectors), _ROWS)]
+def blocks(
+    vectors: FloatArray, titles: FloatArray | None = None
+) -> Iterator[tuple[FloatArray, FloatArray | None]]:
+    """Vectors float32 (n, d) and titles, as many at a time as leave room for all labels' scores."""
+    for start in range(0, len(vectors), _ROWS):
+        rows = slice(start, start + _ROWS)
+        yield vectors[rows], None if titles is None else titles[rows]
 
 
 def _spread(scores: DoubleArray) -> float:

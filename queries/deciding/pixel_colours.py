@@ -10,7 +10,7 @@ import numpy as np
 
 from indexer.catalog.measured_colours import MeasuredColours
 from indexer.core.records import FloatArray, IndexArray
-from indexer.labels.colours import VERSION, memberships, scores
+from indexer.labels.colours import memberships, scores
 from queries.deciding.calibration import MIN_SCORE, status_codes
 from queries.deciding.predictor import Predictions, Predictor
 from queries.scoring.ranking import Ranking, highest_columns
@@ -48,11 +48,6 @@ class PixelColours:
             places=np.array(places, dtype=np.int64),
             min_score=MIN_SCORE if min_score is None else min_score,
         )
-
-    @property
-    def version(self) -> str:
-        """Of the method, for the label version."""
-        return VERSION
 
     def decide(self, predictions: Predictions, content_hashes: Sequence[str]) -> Predictions:
         """Predictions in which pixels decide for the items that were measured.

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY, set_option
@@ -289,9 +288,7 @@ def _set_rule(catalog: OpenCatalog, predictor: Predictor, *, titled: bool) -> Se
             f"{set_option(catalog.folder.set_name)}, or ask for less."
         )
     check_labels(catalog, "calibrating", predictor.scorer.head.labels, "--coverage")
-    titles = calibrating.titles if titled else None
-    title_blocks = [None] * count if titles is None else blocks(titles)
-    pairs = zip(blocks(calibrating.vectors), title_blocks, strict=False)
+    pairs = blocks(calibrating.vectors, calibrating.titles if titled else None)
     shares = np.concatenate([predictor.uncalibrated_probabilities(*pair) for pair in pairs])
     return set_rule(shares, truth_rows(calibrating, predictor.scorer.head.labels), coverage)
 
@@ -301,7 +298,7 @@ def _neutral(catalog: OpenCatalog, head: Head) -> FloatArray:
     words = None if background is None else without_labels(background, head.labels)
     if words is not None and len(words):
         return words.vectors
-    if (catalog.options.model or catalog.fingerprint.model) == PRECOMPUTED:
+    if not catalog.has_model:
         _log.warning(
             "no model is at hand to embed neutral prompts: labels are compared with their mean. "
             "Name the model that made the vectors with --model."

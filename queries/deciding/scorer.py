@@ -53,12 +53,7 @@ class Scorer:
 
     def uncalibrated_probabilities(self, scores: DoubleArray) -> DoubleArray:
         """float64 (n, k): as ``probabilities``, untouched by the calibrating items."""
-        temperature = (
-            self.temperature
-            if self.uncalibrated_temperature is None
-            else self.uncalibrated_temperature
-        )
-        return softmax(scores, temperature)
+        return softmax(scores, self.uncalibrated_temperature or self.temperature)
 
     @property
     def is_linear(self) -> bool:

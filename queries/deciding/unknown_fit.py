@@ -107,7 +107,5 @@ def _known_and_unknown(
 
 
 def _unknown_scores(predictor: Predictor, items: LabelledItems, *, titled: bool) -> DoubleArray:
-    titles = items.titles if titled else None
-    title_blocks = [None] * len(items) if titles is None else blocks(titles)
-    pairs = zip(blocks(items.vectors), title_blocks, strict=False)
+    pairs = blocks(items.vectors, items.titles if titled else None)
     return np.concatenate([predictor.unknown_scores(*pair) for pair in pairs])

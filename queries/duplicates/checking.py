@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.core.records import FloatArray, IndexArray
+from indexer.core.vectors import rows_of_groups
 from queries.duplicates.leaders import ItemViews
 from queries.duplicates.signatures import ReadPicture, Signatures
 from queries.duplicates.thresholds import Thresholds
@@ -129,10 +130,12 @@ def check_group(
     like, centres = np.arange(count), np.arange(count)
     similarities, kinds = np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.int8)
     signatures = Signatures(members.sources, read)
-    kept = _lead_near(views, signatures, to_others, limits, like, similarities, kinds)
+    originals = _lead_near(views, signatures, to_others, limits, like, similarities, kinds)
     centres = like.copy()
     if variants:
-        _lead_variants(members, kept, to_others, limits, words, like, similarities, kinds, centres)
+        _lead_variants(
+            members, originals, to_others, limits, words, like, similarities, kinds, centres
+        )
     return Checked(like, similarities, centres, kinds, signatures.unread)
 
 
@@ -151,63 +154,59 @@ def _lead_near(
     kinds: Kinds,
 ) -> list[int]:
     """Let items join the first one that they are a copy of; returns the places that lead."""
-    kept: list[int] = []
+    originals: list[int] = []
     starts, ends = views.starts.tolist(), views.ends.tolist()
     for place in range(len(views)):
-        leaders = np.array(kept, dtype=np.int64)
+        leaders = np.array(originals, dtype=np.int64)
         cosines = to_others(place, leaders)
         if len(leaders) > _MOST_LEADERS_READ:
             nearest = np.sort(np.argpartition(-cosines, _MOST_LEADERS_READ)[:_MOST_LEADERS_READ])
             leaders, cosines = leaders[nearest], cosines[nearest]
-        own = range(starts[place], ends[place])
-        scores = _copied(views, signatures, own, leaders, limits) if len(leaders) else cosines
+        pictures = range(starts[place], ends[place])
+        scores = _copied(views, signatures, pictures, leaders, limits) if len(leaders) else cosines
         if len(leaders) and scores.max() > 0:
             best = int(scores.argmax())
             like[place], similarities[place] = leaders[best], cosines[best]
             kinds[place] = NEAR_DUPLICATE
-            signatures.forget(own)
+            signatures.forget(pictures)
         else:
-            kept.append(place)
-    return kept
+            originals.append(place)
+    return originals
 
 
 def _copied(
     views: ItemViews,
     signatures: Signatures,
-    own: range,
+    pictures: range,
     leaders: IndexArray,
     limits: Thresholds,
 ) -> FloatArray:
     """How much an item is a copy of each leader, float32 (l,): -1 for none.
 
     Args:
-        own: its pictures.
+        pictures: of the item.
     """
     others = views.take(leaders)
-    pictures = [
-        picture
-        for leader in leaders.tolist()
-        for picture in range(views.starts[leader], views.ends[leader])
-    ]
-    scores = views.vectors[own.start : own.stop] @ others.vectors.T
+    other_pictures, _ = rows_of_groups(views.starts, len(views.vectors), leaders)
+    scores = views.vectors[pictures.start : pictures.stop] @ others.vectors.T
     copies = scores >= limits.near
     if limits.signature is not None:
-        for row, picture in enumerate(own):
-            agreed = signatures.agreement(picture, pictures)
-            known = ~np.isnan(agreed)
-            scores[row, known] = agreed[known]
-            copies[row, known] = agreed[known] >= limits.signature
+        for row, picture in enumerate(pictures):
+            agreed = signatures.agreement(picture, other_pictures.tolist())
+            both_read = ~np.isnan(agreed)
+            scores[row, both_read] = agreed[both_read]
+            copies[row, both_read] = agreed[both_read] >= limits.signature
     own_copied = np.logical_or.reduceat(copies, others.starts, axis=1).sum(axis=0)
     others_copied = np.add.reduceat(copies.any(axis=0), others.starts, dtype=np.int64)
     sizes = others.ends - others.starts
-    fits = np.where(len(own) <= sizes, own_copied == len(own), others_copied == sizes)
+    fits = np.where(len(pictures) <= sizes, own_copied == len(pictures), others_copied == sizes)
     best = np.maximum.reduceat(np.where(copies, scores, -1.0).max(axis=0), others.starts)
     return np.where(fits, best, np.float32(-1.0))
 
 
 def _lead_variants(
     members: Members,
-    kept: Sequence[int],
+    originals: Sequence[int],
     to_others: Callable[[int, IndexArray], FloatArray],
     limits: Thresholds,
     words: Words,
@@ -216,9 +215,9 @@ def _lead_variants(
     kinds: Kinds,
     centres: IndexArray,
 ) -> None:
-    """Let kept pictures join the nearest centre that may show the same product."""
+    """Let originals join the nearest centre that may show the same product."""
     leading: list[int] = []
-    for place in kept:
+    for place in originals:
         followers = np.flatnonzero(like == place)
         leaders = np.array(leading, dtype=np.int64)
         cosines = to_others(place, leaders)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.core.records import BoolArray, FloatArray, IndexArray
+from indexer.core.vectors import rows_of_groups
 from indexer.core.watch import Watch
 
 _BLOCK = 1024
@@ -76,10 +77,8 @@ class ItemViews:
         """Some of the items, in their order."""
         if len(self) == len(self.vectors):
             return ItemViews(self.vectors[items], np.arange(len(items)))
-        counts = self.ends[items] - self.starts[items]
-        ends = np.cumsum(counts)
-        rows = np.arange(counts.sum()) + np.repeat(self.starts[items] - ends + counts, counts)
-        return ItemViews(self.vectors[rows], ends - counts)
+        rows, starts = rows_of_groups(self.starts, len(self.vectors), items)
+        return ItemViews(self.vectors[rows], starts)
 
     def cosines(self, others: ItemViews) -> FloatArray:
         """float32 (n, k): of the nearest views of each item and each other one."""

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.catalog.catalog import OpenCatalog
-from indexer.catalog.item_rows import CatalogItems
+from indexer.catalog.item_rows import CatalogItems, places_by_shard, row_keys
 from indexer.core.errors import UsageError
 from indexer.core.records import BoolArray, FloatArray, IndexArray
 from indexer.core.scratch import ScratchVectors
+from indexer.core.vectors import rows_of_groups
 from indexer.core.watch import Watch
 from queries.duplicates.contents import same_contents
 from queries.duplicates.leaders import ItemViews, Led, join_nearest, lead
@@ -45,10 +46,7 @@ class Places:
 
     def by_shard(self) -> Iterator[tuple[int, IndexArray]]:
         """Each shard with the places of its rows."""
-        order = np.argsort(self.shards, kind="stable")
-        starts = np.flatnonzero(np.diff(self.shards[order], prepend=-1))
-        for places in np.split(order, starts[1:]) if len(order) else ():
-            yield int(self.shards[places[0]]), places
+        return places_by_shard(self.shards)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +128,7 @@ class Rows:
 
     def views_of(self, items: IndexArray) -> tuple[IndexArray, IndexArray]:
         """The pictures of some items, int64 (k,), and the place of the first one of each."""
-        counts = self.counts[items]
-        ends = np.cumsum(counts)
-        views = np.arange(counts.sum()) + np.repeat(self.starts[items] - ends + counts, counts)
-        return views, ends - counts
+        return rows_of_groups(self.starts, len(self.views), items)
 
 
 def described(catalog: OpenCatalog, places: Places, names: list[str]) -> pa.Table:
@@ -174,13 +169,13 @@ def _views(
     followers = items.followers
     other_places = Places(followers.shards, followers.rows)
     is_view = ~np.isin(
-        _keys(other_places.shards, other_places.rows), _keys(boxes.shards, boxes.rows)
+        row_keys(other_places.shards, other_places.rows), row_keys(boxes.shards, boxes.rows)
     )
     other_places = other_places.take(is_view)
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    keys = _keys(leads.shards, leads.rows)
-    led = rank[np.searchsorted(keys, _keys(followers.lead_shards, followers.lead_rows))][is_view]
+    keys = row_keys(leads.shards, leads.rows)
+    led = rank[np.searchsorted(keys, row_keys(followers.lead_shards, followers.lead_rows))][is_view]
     owners = np.concatenate([rank, led])
     together = np.argsort(owners, kind="stable")
     views = Places(
@@ -188,10 +183,6 @@ def _views(
         np.concatenate([leads.rows, other_places.rows]),
     )
     return views.take(together), owners[together]
-
-
-def _keys(shards: npt.NDArray[np.int32], rows: npt.NDArray[np.int32]) -> IndexArray:
-    return shards.astype(np.int64) << 32 | rows
 
 
 def _contents(catalog: OpenCatalog, views: Places) -> IndexArray:

@@ -76,31 +76,31 @@ class Signatures:
 
     def __init__(self, sources: Sequence[str], read: ReadPicture | None) -> None:
         self._sources, self._read = sources, read
-        self._known: dict[int, FloatArray | None] = {}
+        self._by_picture: dict[int, FloatArray | None] = {}
         self.unread = 0
 
     def agreement(self, picture: int, others: Sequence[int]) -> FloatArray:
         """float32 (m,): of a picture and others; nan where one of the two can't be read."""
         agreed = np.full(len(others), np.nan, dtype=np.float32)
         own = self._of(picture)
-        known = [place for place, other in enumerate(others) if self._of(other) is not None]
-        if own is not None and known:
-            signatures = [self._known[others[place]] for place in known]
-            agreed[known] = agreement(own, np.stack(signatures))  # type: ignore[arg-type]
+        readable = [place for place, other in enumerate(others) if self._of(other) is not None]
+        if own is not None and readable:
+            signatures = [self._by_picture[others[place]] for place in readable]
+            agreed[readable] = agreement(own, np.stack(signatures))  # type: ignore[arg-type]
         return agreed
 
     def forget(self, pictures: Iterable[int]) -> None:
         """Give back the memory of pictures that are not compared any more."""
         for picture in pictures:
-            self._known.pop(picture, None)
+            self._by_picture.pop(picture, None)
 
     def _of(self, picture: int) -> FloatArray | None:
-        if picture not in self._known:
+        if picture not in self._by_picture:
             source = self._sources[picture]
             pixels = self._read(source) if self._read is not None and source else None
             self.unread += pixels is None and self._read is not None
-            self._known[picture] = None if pixels is None else signature(pixels)
-        return self._known[picture]
+            self._by_picture[picture] = None if pixels is None else signature(pixels)
+        return self._by_picture[picture]
 
 
 def _cells(pixels: FloatArray, count: int) -> FloatArray:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.catalog.catalog import OpenCatalog
-from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.sampling import sampled_rows
 from indexer.core.errors import ItemError, ModelError
 from indexer.core.protocols import Pixels
@@ -115,7 +114,7 @@ def thresholds(
 
 def catalog_sees_pictures(catalog: OpenCatalog) -> bool:
     """Whether the catalog's model is at hand and embeds pictures."""
-    if (catalog.options.model or catalog.fingerprint.model) == PRECOMPUTED:
+    if not catalog.has_model:
         return False
     try:
         return catalog.encoder.sees_pictures

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opening import OpenCatalog
 from indexer.core.boxes import cut
 from indexer.core.parts import noun_of
@@ -136,7 +135,7 @@ def prepare(
     near = labelled_neighbours(
         catalog, subject.vector, limit=neighbours, but=subject.item_id, partition=partition
     )
-    words = None if _lacks_model(catalog) else _words(subject, decision, claims)
+    words = _words(subject, decision, claims) if catalog.has_model else None
     heat_map = _heat_map_method(subject, heat_map, notes)
     evidence = _with_other_views(subject, decision.evidence(claims))
     heat = _heat_map(catalog, subject, evidence, heat_map, notes)
@@ -307,7 +306,7 @@ def _heat_map(
 ) -> Passes[Pixels, HeatMap] | None:
     if method == "none" or subject.kind is not Kind.PICTURE:
         return None
-    if _lacks_model(catalog):
+    if not catalog.has_model:
         notes.append("No heat map: the catalog names no model. Give it with --model.")
         return None
     if subject.pixels is None:
@@ -353,7 +352,3 @@ def _words(
     evidence_of = decision.evidence if subject.kind is Kind.TEXT else decision.title_evidence
     passes = words_left_out(text, evidence_of(claims))
     return passes if passes.inputs else None
-
-
-def _lacks_model(catalog: OpenCatalog) -> bool:
-    return (catalog.options.model or catalog.fingerprint.model) == PRECOMPUTED

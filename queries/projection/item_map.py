@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from indexer.catalog.catalog import OpenCatalog
 from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.item_rows import places_by_shard, row_keys
 from indexer.core.label_sets import ATTRIBUTE_PREFIX, CATEGORY
 from indexer.core.records import BoolArray, FloatArray, IndexArray
 from queries.projection.projection_file import Made, Projection, digest_of, read_projection
@@ -119,7 +120,7 @@ def current_map(catalog: OpenCatalog) -> ItemMap | None:
     if stored is None or stored.made.model != digest_of(catalog.fingerprint):
         return None
     shards, rows = _lead_rows(catalog)
-    keys, stored_keys = _keys(shards, rows), _keys(stored.shards, stored.rows)
+    keys, stored_keys = row_keys(shards, rows), row_keys(stored.shards, stored.rows)
     is_there = np.isin(stored_keys, keys, assume_unique=True)
     shards_now, rows_now = stored.shards.copy(), stored.rows.copy()
     for place, shard, row in _moved(catalog, stored, ~is_there):
@@ -180,10 +181,6 @@ def _lead_rows(catalog: OpenCatalog) -> tuple[IndexArray, IndexArray]:
     return np.concatenate(shards), np.concatenate(rows)
 
 
-def _keys(shards: IndexArray, rows: IndexArray) -> IndexArray:
-    return shards << 32 | rows
-
-
 def _arrow(mask: BoolArray) -> pa.Array:
     import pyarrow as pa
 
@@ -211,19 +208,11 @@ def _moved(
     ]
 
 
-def _by_shard(item_map: ItemMap) -> list[tuple[int, IndexArray]]:
-    """Each shard with the points whose lead rows are in it."""
-    order = np.argsort(item_map.shards, kind="stable")
-    starts = np.flatnonzero(np.diff(item_map.shards[order], prepend=-1))
-    groups = np.split(order, starts[1:]) if len(order) else []
-    return [(int(item_map.shards[points[0]]), points) for points in groups]
-
-
 def _decided(catalog: OpenCatalog, item_map: ItemMap, name: str) -> list[str | None]:
     """A column of the decisions of a label set; None where there is none."""
     files = DecisionFiles(catalog.folder.decisions)
     values = np.full(len(item_map), None, dtype=object)
-    for shard, points in _by_shard(item_map):
+    for shard, points in places_by_shard(item_map.shards):
         if (table := files.table(shard)) is not None:
             values[points] = table[name].take(item_map.rows[points]).to_pylist()
     return [value or None for value in values]
@@ -251,7 +240,7 @@ def _branches(catalog: OpenCatalog, item_map: ItemMap) -> ColumnValues:
 def _stored_texts(catalog: OpenCatalog, item_map: ItemMap, name: str) -> list[str | None]:
     """A text column of the archive."""
     values = np.full(len(item_map), None, dtype=object)
-    for shard, points in _by_shard(item_map):
+    for shard, points in places_by_shard(item_map.shards):
         column = catalog.archive.table(shard, [name]).column(name)
         values[points] = column.take(item_map.rows[points]).to_pylist()
     return list(values)

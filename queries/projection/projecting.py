@@ -82,16 +82,6 @@ class ProjectionReport:
     unchanged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Described:
-    """The n laid out items: as in ``Projection``."""
-
-    shards: IndexArray
-    rows: IndexArray
-    item_ids: pa.Array
-    contents: pa.Array
-
-
 def project_items(
     catalog: OpenCatalog, options: ProjectionOptions = ProjectionOptions(), watch: Watch = Watch()
 ) -> ProjectionReport:
@@ -121,7 +111,7 @@ def project_items(
         leads = _drawn(leads, total, options)
         items = catalog.ledger.items().only(leads)
         count = sum(map(len, leads.values()))
-        described, moments = _first_reading(catalog, items, count, watch)
+        columns, moments = _first_reading(catalog, items, count, watch)
         axes = moments.principal_axes(DIMENSIONS)
         reduced, sample, sampled = _second_reading(
             catalog, items, count, axes.project, options.seed, watch
@@ -138,17 +128,7 @@ def project_items(
             model=digest_of(catalog.fingerprint),
             time=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        write_projection(
-            catalog.folder.projection,
-            Projection(
-                made,
-                described.shards,
-                described.rows,
-                described.item_ids,
-                described.contents,
-                places,
-            ),
-        )
+        write_projection(catalog.folder.projection, Projection(made, *columns, places))
     return _report(made, count, reason)
 
 
@@ -211,7 +191,8 @@ def _blocks(
 
 def _first_reading(
     catalog: OpenCatalog, items: CatalogItems, count: int, watch: Watch
-) -> tuple[_Described, Moments]:
+) -> tuple[tuple[IndexArray, IndexArray, pa.Array, pa.Array], Moments]:
+    """Which the items are, as the columns of ``Projection``, and their moments."""
     import pyarrow as pa
 
     watch.begin("Finding the main axes", count)
@@ -224,13 +205,8 @@ def _first_reading(
         rows.append(block.rows)
         ids += block.item_ids(table["item_id"]).chunks
         contents.append(content_keys(table["content_hash"]))
-    described = _Described(
-        np.concatenate(shards),
-        np.concatenate(rows),
-        pa.concat_arrays(ids),
-        pa.concat_arrays(contents),
-    )
-    return described, moments
+    arrays = pa.concat_arrays(ids), pa.concat_arrays(contents)
+    return (np.concatenate(shards), np.concatenate(rows), *arrays), moments
 
 
 def _second_reading(

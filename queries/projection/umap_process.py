@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import struct
+import pickle
 import subprocess
 import sys
 import tempfile
 import threading
 import warnings
 from functools import partial
-from typing import IO
 
 import numpy as np
 
@@ -31,8 +30,6 @@ one spot; by 0.5 the trustworthiness of 100,000 is .92 rather than .94."""
 
 _MOST_TOLD = 500
 """Characters of an error of the process that are told: its last ones."""
-
-_SHAPE = struct.Struct("<qq")
 
 
 def umap_in_process(
@@ -99,34 +96,14 @@ def _answer(
     assert process.stdout is not None
     with contextlib.suppress(BrokenPipeError), process.stdin:
         with contextlib.suppress(BrokenPipeError):
-            _write(process.stdin, vectors)
-            _write(process.stdin, first)
+            # Not by numpy's own format: it asks for the position in the file, and a pipe has none.
+            pickle.dump((vectors, first), process.stdin)
+            process.stdin.flush()
         # The pipe stays open while it works: it ends with this process.
-        with process.stdout, contextlib.suppress(EOFError):
-            return _read(process.stdout)
+        with process.stdout, contextlib.suppress(EOFError, pickle.UnpicklingError):
+            places: FloatArray = pickle.load(process.stdout)  # noqa: S301 - our own process
+            return places
     return None
-
-
-def _write(stream: IO[bytes], array: FloatArray) -> None:
-    stream.write(_SHAPE.pack(*array.shape))
-    stream.write(np.ascontiguousarray(array, np.float32).tobytes())
-    stream.flush()
-
-
-def _read(stream: IO[bytes]) -> FloatArray:
-    """An array that ``_write`` wrote.
-
-    Raises:
-        EOFError: there is not all of it.
-    """
-    head = stream.read(_SHAPE.size)
-    if len(head) < _SHAPE.size:
-        raise EOFError
-    rows, columns = _SHAPE.unpack(head)
-    content = stream.read(4 * rows * columns)
-    if len(content) < 4 * rows * columns:
-        raise EOFError
-    return np.frombuffer(content, np.float32).reshape(rows, columns)
 
 
 def _end_with_parent() -> None:
@@ -138,7 +115,7 @@ def _end_with_parent() -> None:
 def main() -> None:
     """Lay out what comes by standard input."""
     neighbours, seed = map(int, sys.argv[1:])
-    vectors, first = _read(sys.stdin.buffer), _read(sys.stdin.buffer)
+    vectors, first = pickle.load(sys.stdin.buffer)  # noqa: S301 - by ``umap_in_process``
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of an older scikit-learn's and numba's ways
@@ -153,7 +130,8 @@ def main() -> None:
             n_jobs=1,  # threads would make the places differ from run to run
             precomputed_knn=_nearest(vectors, neighbours),
         ).fit_transform(vectors)
-    _write(sys.stdout.buffer, places.astype(np.float32))
+    pickle.dump(places.astype(np.float32), sys.stdout.buffer)
+    sys.stdout.buffer.flush()
 
 
 def _keep_compiled_loops() -> None:

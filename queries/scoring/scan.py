@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
+from indexer.core.vectors import rows_of_groups
 from indexer.labels.head import Head
 from queries.scoring.loops import Candidates, Softmax, add_groups, best, inner_products
-from queries.scoring.products import Products
-from queries.scoring.scratch import Scratch
+from queries.scoring.products import Products, Scratch
 
 _ITEMS, _LABELS = 2048, 1024
 """Of a tile: it stays in the cache for the loops, and products of fewer are slower."""
@@ -332,10 +332,9 @@ def exact_products(
     """
     if head.starts is None:
         return inner_products(queries, head.matrix, rows, columns)
-    counts = np.diff(np.append(head.starts, len(head.matrix)))[columns]
-    begins = np.cumsum(counts) - counts
-    prompts = np.repeat(head.starts[columns] - begins, counts) + np.arange(counts.sum())
-    products = inner_products(queries, head.matrix, np.repeat(rows, counts), prompts)
+    prompts, begins = rows_of_groups(head.starts, len(head.matrix), columns)
+    query_rows = np.repeat(rows, np.diff(begins, append=len(prompts)))
+    products = inner_products(queries, head.matrix, query_rows, prompts)
     return np.asarray(np.maximum.reduceat(products, begins)) if len(products) else products
 
 

@@ -19,9 +19,8 @@ from indexer.core.vectors import normalise
 from indexer.labels.head import plain
 from queries.scoring import compiled_loops, numpy_loops
 from queries.scoring.loops import Softmax, add_groups, inner_products
-from queries.scoring.products import Products
+from queries.scoring.products import Products, Scratch
 from queries.scoring.scan import Scanner
-from queries.scoring.scratch import Scratch
 
 
 def drawn(rows: int, width: int, seed: int) -> FloatArray:
