@@ -121,6 +121,10 @@ async def _lifespan(
     app: FastAPI, *, options: CatalogOptions, settings: ServiceSettings
 ) -> AsyncIterator[None]:
     """What lives as long as the service: model, catalog, the one writer, jobs."""
+    # FastAPI makes routes when the first request looks for its own, and changes the filters of
+    # warnings meanwhile, which are those of all threads: not beside the one that loads the model.
+    for route in app.routes:
+        route.matches({"type": "http", "method": "GET", "path": "", "headers": []})
     engine = Engine(options, settings, app.state.metrics, app.state.tracing)
     writer = Writer(
         shared(options, engine.model), after_job=lambda: reviewing.store_corrections(options)
