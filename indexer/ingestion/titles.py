@@ -13,6 +13,7 @@ from typing import Protocol
 
 from indexer.catalog.archive import Archive
 from indexer.catalog.ledger import Place
+from indexer.core.chunks import in_chunks
 from indexer.core.errors import ModelError
 from indexer.core.hashing import described_hash
 from indexer.core.records import EmbeddedItem, FloatArray, Item, Kind
@@ -102,10 +103,8 @@ class Titles:
         if self._encoder is None:
             return {}
         vectors: dict[str, FloatArray] = {}
-        texts = list(titles)
         # Many batches at once, since the encoder sorts titles by length into its batches.
-        for start in range(0, len(texts), step := self._batch_size * _BATCHES_AT_ONCE):
-            chunk = texts[start : start + step]
+        for chunk in in_chunks(titles, self._batch_size * _BATCHES_AT_ONCE):
             try:
                 vectors |= dict(zip(chunk, self._encoder.embed_texts(chunk), strict=True))
             except ModelError:

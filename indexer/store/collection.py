@@ -249,10 +249,9 @@ class Collection:
         effort = self._effort(effort, row_filter)
         params = search_params(self.index, candidates, effort, refine_k if refined else None)
         hits: list[list[Hit]] = []
-        for block in in_chunks(
-            range(len(vectors)), min(MAX_QUERIES, max(1, MAX_RESULTS // candidates))
-        ):
-            queries = vectors[block[0] : block[-1] + 1]
+        at_once = min(MAX_QUERIES, max(1, MAX_RESULTS // candidates))
+        for start in range(0, len(vectors), at_once):
+            queries = vectors[start : start + at_once]
             with self.connection.translate_errors(f"searching {self.name}", row_filter):
                 answers = self._client.search(
                     self.name,

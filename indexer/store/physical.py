@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from indexer.core.errors import UnknownCatalogError
@@ -65,25 +66,21 @@ class PhysicalCollections:
             CatalogError: a collection that zeroshelf did not make has such a name.
         """
         with self._connection.translate_errors(f"dropping {name}"):
-            for physical, number in self.of_catalog(name):
-                if generation in (None, number):
-                    self._drop(name, physical)
-
-    def of_catalog(self, name: str) -> list[tuple[str, int]]:
-        """A catalog's collections with the generation of each, items before labels."""
-        with self._connection.translate_errors(f"listing the collections of {name}"):
-            names = self._client.list_collections(timeout=self._timeout_s)
-        matches = filter(None, map(schema.PHYSICAL_NAME.fullmatch, sorted(names)))
-        return [
-            (match[0], int(match["generation"])) for match in matches if match["catalog"] == name
-        ]
+            for match in self._names():  # items before labels: a catalog exists by its items
+                if match["catalog"] == name and generation in (None, int(match["generation"])):
+                    self._drop(name, match[0])
 
     def catalog_names(self) -> list[str]:
         """Names of the catalogs that have an items collection, sorted."""
+        return sorted(
+            {match["catalog"] for match in self._names() if match["role"] == schema.ITEMS}
+        )
+
+    def _names(self) -> list[re.Match[str]]:
+        """The names of catalogs' collections, sorted."""
         with self._connection.translate_errors("listing the collections"):
             names = self._client.list_collections(timeout=self._timeout_s)
-        matches = filter(None, map(schema.PHYSICAL_NAME.fullmatch, names))
-        return sorted({match["catalog"] for match in matches if match["role"] == schema.ITEMS})
+        return list(filter(None, map(schema.PHYSICAL_NAME.fullmatch, sorted(names))))
 
     def _drop(self, catalog: str, physical: str) -> None:
         description = self._client.describe_collection(physical, timeout=self._timeout_s)
