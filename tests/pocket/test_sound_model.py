@@ -12,7 +12,7 @@ from pocket.sounds.model import SECONDS
 from pocket.sounds.recordings import draw_combination
 from pocket.sounds.splits import TEST_WORDINGS, Combination, combinations, drawn_kinds
 from pocket.sounds.train import MODEL_FOLDER
-from pocket.sounds.zero_shot import PROMPT, SoundZeroShot
+from pocket.sounds.zero_shot import SoundZeroShot
 from pocket.zero_shot import ranks
 
 FOLDER = Path(__file__).parents[2] / MODEL_FOLDER
@@ -81,7 +81,7 @@ def test_scores_are_those_of_transformers(model: SoundZeroShot, seconds: float) 
     judge = pipeline("zero-shot-audio-classification", model=str(FOLDER), device="cpu")
     expected = {row["label"]: row["score"] for row in judge(sound, candidate_labels=wordings)}
     scale = ClapModel.from_pretrained(FOLDER).logit_scale_a.exp().item()
-    cosines = model.sounds([sound]) @ model.labels(wordings, PROMPT).T
+    cosines = model.sounds([sound]) @ model.labels(wordings).T
     scores = torch.from_numpy(cosines[0] * scale).softmax(0).tolist()
     assert scores == pytest.approx([expected[w] for w in wordings], abs=1e-5)
 
