@@ -26,9 +26,14 @@ from indexer.catalog.item_rows import CatalogItems
 from indexer.catalog.partition_index import PartitionIndex
 from indexer.catalog.parts import PartIndex
 from indexer.catalog.stored_shards import StoredShards
-from indexer.core.errors import CatalogError
 from indexer.core.partitions import partition_of
-from indexer.core.sqlite_files import connect, delete_files, number_of, select_in, transaction
+from indexer.core.sqlite_files import (
+    connect,
+    number_of,
+    open_or_renew,
+    select_in,
+    transaction,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -109,20 +114,11 @@ class Ledger:
         partition_key: str = "",
         on_missing: Callable[[Ledger, int], None] = lambda _ledger, _shard: None,
     ) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._archive = archive
         self._partition_key = partition_key
-        try:
-            self._connection = _connect(path)
-        except sqlite3.OperationalError as error:
-            raise CatalogError(
-                f"ledger {str(path)!r} can't be opened: {error}. Check the folder's permissions "
-                "and free space."
-            ) from error
-        except sqlite3.DatabaseError as error:
-            _log.warning("ledger %r is damaged (%s): reading the archive again.", str(path), error)
-            delete_files(path)
-            self._connection = _connect(path)
+        self._connection = open_or_renew(
+            path, _connect, noun="ledger", loss="reading the archive again."
+        )
         self.parts = PartIndex(self._connection)
         self.partitions = PartitionIndex(self._connection, self.parts)
         self.stored = StoredShards(self._connection)

@@ -30,13 +30,18 @@ class MeasuredColours:
         path: the SQLite file; made when it is not there.
 
     Raises:
-        CatalogError: the file is damaged.
+        CatalogError: the file is damaged, or can't be opened.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._connection = connect(path, _SCHEMA, table="colours")
+        except sqlite3.OperationalError as error:
+            raise CatalogError(
+                f"the measured colours {str(path)!r} can't be opened: {error}. Check the folder's "
+                "permissions and free space."
+            ) from error
         except sqlite3.DatabaseError as error:
             raise CatalogError(
                 f"{str(path)!r} is damaged ({error}). Delete it, and measure again: zeroshelf "

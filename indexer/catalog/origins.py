@@ -7,19 +7,18 @@ since has no known source, and never counts as deleted.
 from __future__ import annotations
 
 import hashlib
-import logging
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from indexer.core.chunks import in_chunks
 from indexer.core.sqlite_files import (
     VALUES_PER_QUERY,
     connect,
-    delete_files,
     number_of,
+    open_or_renew,
     transaction,
 )
 
@@ -31,7 +30,6 @@ CREATE TABLE IF NOT EXISTS origins (
     run INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (number INTEGER PRIMARY KEY);
 """
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +45,19 @@ class Origins:
 
     Args:
         path: the SQLite file; made when it is not there.
+
+    Raises:
+        CatalogError: the file can't be opened.
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._connection = connect(path, _SCHEMA, table="sources")
-        except sqlite3.DatabaseError as error:
-            _log.warning(
-                "%r is damaged (%s) and started again: items that no ingest has met since are of "
-                "no known source, and --sync leaves them in.",
-                str(path),
-                error,
-            )
-            delete_files(path)
-            self._connection = connect(path, _SCHEMA, table="sources")
+        self._connection = open_or_renew(
+            path,
+            partial(connect, schema=_SCHEMA, table="sources"),
+            noun="the record of sources",
+            loss="it is begun again. Items that no ingest has met since are of no known source, "
+            "and --sync leaves them in.",
+        )
 
     def close(self) -> None:
         """Release the file."""

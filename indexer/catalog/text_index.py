@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from indexer.catalog.archive import Archive
 from indexer.catalog.ledger import Ledger
 from indexer.core.errors import CatalogError
-from indexer.core.sqlite_files import connect, delete_files, number_of, transaction
+from indexer.core.sqlite_files import connect, number_of, open_or_renew, transaction
 from indexer.core.words import RULES_VERSION, TOKENIZER, indexed_text, query_expression
 
 LONGEST_VALUE = 200
@@ -51,8 +51,6 @@ WHERE texts MATCH :words AND item_id IN (SELECT value FROM json_each(:ids))
 """
 _COLUMNS = ("item_id", "title", "metadata_json", "removed")
 
-_log = logging.getLogger(__name__)
-
 
 class TextIndex:
     """The words of one generation's items.
@@ -68,18 +66,14 @@ class TextIndex:
     def __init__(self, path: Path, *, columns: Sequence[str] | None = None) -> None:
         self._path = path
         self._columns = None if columns is None else frozenset(columns)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._connection = connect(path, _SCHEMA, table="texts")
-        except sqlite3.OperationalError as error:
-            raise CatalogError(
-                f"the index of words {str(path)!r} can't be opened: {error}. Check the folder's "
-                "permissions and free space, and that Python's SQLite has FTS5."
-            ) from error
-        except sqlite3.DatabaseError as error:
-            _log.warning("%r is damaged (%s): indexing the words again.", str(path), error)
-            delete_files(path)
-            self._connection = connect(path, _SCHEMA, table="texts")
+        self._connection = open_or_renew(
+            path,
+            partial(connect, schema=_SCHEMA, table="texts"),
+            noun="the index of words",
+            loss="indexing the words again.",
+            remedy="Check the folder's permissions and free space, and that Python's SQLite has "
+            "FTS5.",
+        )
         self._apply_settings()
 
     def close(self) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from indexer.core.chunks import in_chunks
+from indexer.core.errors import CatalogError
 
 # SQLite before 3.32 takes 999 values in one query.
 VALUES_PER_QUERY = 500
@@ -16,6 +18,8 @@ VALUES_PER_QUERY = 500
 BUSY_TIMEOUT_S = 60.0
 # The files can be derived again, so losing the last transactions in a crash is cheap.
 SYNCHRONOUS = "NORMAL"
+
+_log = logging.getLogger(__name__)
 
 
 def connect(path: Path, schema: str, *, table: str) -> sqlite3.Connection:
@@ -39,6 +43,38 @@ def connect(path: Path, schema: str, *, table: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def open_or_renew(
+    path: Path,
+    connect: Callable[[Path], sqlite3.Connection],
+    *,
+    noun: str,
+    loss: str,
+    remedy: str = "Check the folder's permissions and free space.",
+) -> sqlite3.Connection:
+    """Open a file that a catalog can do without: a damaged one is told, and begun again.
+
+    Args:
+        connect: opens the file, and raises ``sqlite3.Error`` where it can't.
+        noun: what the file is, for messages.
+        loss: what a damaged file costs, for the warning.
+        remedy: for a file that can't be opened.
+
+    Raises:
+        CatalogError: it can't be opened: no permission, no space, or another process writes. The
+            file stays as it is.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return connect(path)
+    # A kind of DatabaseError, and not of damage.
+    except sqlite3.OperationalError as error:
+        raise CatalogError(f"{noun} {str(path)!r} can't be opened: {error}. {remedy}") from error
+    except sqlite3.DatabaseError as error:
+        _log.warning("%s %r is damaged (%s): %s", noun, str(path), error, loss)
+        delete_files(path)
+        return connect(path)
 
 
 def delete_files(path: Path) -> None:

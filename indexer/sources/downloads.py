@@ -9,15 +9,15 @@ import hashlib
 import json
 import logging
 import shutil
-import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from indexer.core.hashing import sha256
 from indexer.core.records import Download
-from indexer.core.sqlite_files import connect, delete_files, select_in, transaction
+from indexer.core.sqlite_files import connect, open_or_renew, select_in, transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS downloads (
@@ -52,16 +52,18 @@ class Downloads:
     Args:
         path: the SQLite file; made if missing.
         sources: the command's sources; an unfinished run of the same ones is resumed.
+
+    Raises:
+        CatalogError: the file can't be opened.
     """
 
     def __init__(self, path: Path, sources: Sequence[str]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._connection = connect(path, _SCHEMA, table="runs")
-        except sqlite3.DatabaseError as error:
-            _log.warning("%r is damaged (%s): pictures are downloaded again.", str(path), error)
-            delete_files(path)
-            self._connection = connect(path, _SCHEMA, table="runs")
+        self._connection = open_or_renew(
+            path,
+            partial(connect, schema=_SCHEMA, table="runs"),
+            noun="the record of downloads",
+            loss="pictures are downloaded again.",
+        )
         self._sources = _key("\0".join(sources))
         execute = self._connection.execute
         execute("DELETE FROM runs WHERE began < ?", (time.time() - RESUMABLE_S,))
