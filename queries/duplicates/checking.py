@@ -140,6 +140,8 @@ def check_group(
 
 
 _MOST_AT_ONCE = 2000
+"""Pictures whose cosines with each other are all kept: 16 MB."""
+
 _MOST_LEADERS_READ = 256
 """Leaders whose pictures are compared with an item's: those with the nearest embeddings."""
 

@@ -20,6 +20,7 @@ from indexer.core.records import BoolArray, FloatArray, IndexArray
 from indexer.core.vectors import rows_of_groups
 from indexer.core.watch import Watch
 
+# Cosines of one block with so many leaders are 32 MiB.
 _BLOCK = 1024
 _LEADERS_AT_ONCE = 8192
 

@@ -36,6 +36,8 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 _DOWNLOADS = 32
+"""Pictures by URL that lie in memory at a time, each as large as a setting allows."""
+
 _NOTHING: FloatArray = np.empty(0, np.float32)
 
 
