@@ -94,9 +94,17 @@ def classify(
     from indexer.sources import TableOptions
     from queries.inputs.query import expand_stdin, queries_of
 
-    _refuse_unclear(inputs or (), item or (), title or (), candidates=candidate_labels is not None)
+    has_candidates = candidate_labels is not None
+    _refuse_unclear(inputs or (), item or (), title or (), candidates=has_candidates)
     if partition is not None and not item:
         raise UsageError("--partition is for stored items: give some with --item.")
+    if objects is not None and (text or item or title or has_candidates):
+        raise UsageError(
+            "--objects looks for things in pictures, by the catalog's labels: leave --text, "
+            "--item, --title and --candidate-labels out."
+        )
+    if remote is not None and (has_candidates or partition is not None):
+        raise UsageError("--server goes without --candidate-labels and without --partition.")
     if template:
         check_templates(template)
     named_queries = queries_of(
@@ -105,13 +113,8 @@ def classify(
         titles=title or (),
         table=TableOptions(id_column=id_column, image_column=image_column, text_column=text_column),
     )
+    set_question = replace(question, set_name=set)  # a service has all sets
     if objects is not None:
-        if text or item or title or candidate_labels is not None:
-            raise UsageError(
-                "--objects looks for things in pictures, by the catalog's labels: leave --text, "
-                "--item, --title and --candidate-labels out."
-            )
-        set_question = replace(question, set_name=set)
         labelled_objects, errors = (
             classify_objects_here(common.of_set(set), named_queries, objects, question, reading)
             if remote is None
@@ -125,9 +128,6 @@ def classify(
     parts: list[list[PartPrediction]] = []
     remedy = f": zeroshelf labels calibrate{set_option(set)} measures it on labelled items"
     if remote is not None:
-        if candidate_labels is not None or partition is not None:
-            raise UsageError("--server goes without --candidate-labels and without --partition.")
-        set_question = replace(question, set_name=set)
         answered, predicted = classify_remotely(remote, named_queries, item or (), set_question)
         calibrated = answered.calibrated
     elif candidate_labels is not None:
