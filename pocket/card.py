@@ -5,13 +5,7 @@ from pathlib import Path
 from pocket import figures
 from pocket.drawing import COLOURS, PATTERNS
 from pocket.figures import Section, listed
-from pocket.splits import (
-    NEVER_DRAWN,
-    TEST_PARENTS,
-    TEST_WORDINGS,
-    combinations,
-    drawn_types,
-)
+from pocket.splits import NEVER_DRAWN, TEST_PARENTS, TEST_WORDINGS, combinations, drawn_types
 
 _HEAD = """\
 For demos, tests and development; not for production, where `clip-ViT-B-32` or better belongs.

@@ -15,21 +15,8 @@ from transformers import CLIPModel, CLIPTokenizer
 from pocket.augment import augment
 from pocket.captions import COLOUR_WORDS, PATTERN_WORDS, PROMPTS, caption, prompt
 from pocket.drawing import COLOURS, PARENTS, product_type
-from pocket.learning import (
-    Stock,
-    batches,
-    descend,
-    learn_words,
-    mean_vectors,
-    set_rate,
-)
-from pocket.losses import (
-    Recognition,
-    contrastive_loss,
-    cosine_distance,
-    label_loss,
-    matches,
-)
+from pocket.learning import Stock, batches, descend, learn_words, mean_vectors, set_rate
+from pocket.losses import Recognition, contrastive_loss, cosine_distance, label_loss, matches
 from pocket.model import (
     IMAGE_SIZE,
     WIDTH,

@@ -6,13 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from benchmarks.quality.examples import calibration, scorer_of
-from benchmarks.quality.sets import (
-    LabelledSet,
-    Sources,
-    TitledSet,
-    titled_fashion,
-    titled_shop,
-)
+from benchmarks.quality.sets import LabelledSet, Sources, TitledSet, titled_fashion, titled_shop
 from benchmarks.quality.table import Row
 from indexer.core.records import DoubleArray
 from indexer.core.softmax import softmax

@@ -5,13 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
-from transformers import (
-    ClapConfig,
-    ClapFeatureExtractor,
-    ClapModel,
-    ClapProcessor,
-    CLIPTokenizer,
-)
+from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, ClapProcessor, CLIPTokenizer
 
 from pocket.model import tidy
 from pocket.sounds.synthesis import RATE

@@ -6,12 +6,7 @@ from transformers import CLIPTokenizer
 
 from pocket.sounds.captions import PACE_WORDS, PITCH_WORDS, PROMPTS, SETTING_WORDS, both
 from pocket.sounds.catalogue import KINDS, PARENTS
-from pocket.sounds.splits import (
-    held_out_wordings,
-    pairs,
-    training_parents,
-    training_wordings,
-)
+from pocket.sounds.splits import held_out_wordings, pairs, training_parents, training_wordings
 from pocket.texts import END, START, Phrase, byte_pairs, without
 
 PAD = "<|pad|>"

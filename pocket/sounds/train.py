@@ -13,35 +13,14 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 from transformers import ClapModel, CLIPTokenizer
 
-from pocket.learning import (
-    Stock,
-    batches,
-    descend,
-    learn_words,
-    mean_vectors,
-    set_rate,
-)
+from pocket.learning import Stock, batches, descend, learn_words, mean_vectors, set_rate
 from pocket.losses import Recognition, contrastive_loss, cosine_distance
 from pocket.model import embed_texts
 from pocket.sounds.augment import augment, mix
-from pocket.sounds.captions import (
-    PACE_WORDS,
-    PITCH_WORDS,
-    PROMPTS,
-    SETTING_WORDS,
-    caption,
-    prompt,
-)
+from pocket.sounds.captions import PACE_WORDS, PITCH_WORDS, PROMPTS, SETTING_WORDS, caption, prompt
 from pocket.sounds.catalogue import PARENTS
 from pocket.sounds.drawing import PACES, PITCHES, SETTINGS, kind_of
-from pocket.sounds.model import (
-    WIDTH,
-    new_model,
-    project_sounds,
-    save,
-    set_levels,
-    sound_features,
-)
+from pocket.sounds.model import WIDTH, new_model, project_sounds, save, set_levels, sound_features
 from pocket.sounds.recordings import Recordings, training_recordings
 from pocket.sounds.splits import (
     Combination,

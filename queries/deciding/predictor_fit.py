@@ -17,22 +17,10 @@ from indexer.core.records import BoolArray, FloatArray
 from indexer.core.softmax import fit_confidence_temperature
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.labels.head import Head
-from queries.deciding.calibrated_labels import (
-    Calibration,
-    calibration_of,
-    check_labels,
-)
-from queries.deciding.calibration import (
-    MIN_SCORE,
-    TRUST,
-    Threshold,
-    threshold_for_precision,
-)
+from queries.deciding.calibrated_labels import Calibration, calibration_of, check_labels
+from queries.deciding.calibration import MIN_SCORE, TRUST, Threshold, threshold_for_precision
 from queries.deciding.fusion import Fusion, blocks, fit_fusion
-from queries.deciding.multi_label import (
-    NEUTRAL_PROMPTS,
-    neutral_fallback,
-)
+from queries.deciding.multi_label import NEUTRAL_PROMPTS, neutral_fallback
 from queries.deciding.prediction_sets import SetRule, fewest_items, set_rule
 from queries.deciding.predictor import Predictor
 from queries.deciding.rollup import Tree

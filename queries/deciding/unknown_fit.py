@@ -14,11 +14,7 @@ from indexer.labels.examples import LabelledFolder, LabelledItems
 from queries.deciding.calibration import balanced_threshold, unknown_threshold
 from queries.deciding.fusion import blocks
 from queries.deciding.predictor import Predictor
-from queries.deciding.scorer_fit import (
-    FEWEST_ITEMS,
-    stored_calibration_items,
-    with_active_labels,
-)
+from queries.deciding.scorer_fit import FEWEST_ITEMS, stored_calibration_items, with_active_labels
 
 UNKNOWN_ODDS = 19.0
 """Without labelled items: unknown where the background is so many times as likely as the

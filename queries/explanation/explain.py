@@ -22,13 +22,7 @@ from queries.deciding.predictor import Predictor
 from queries.deciding.question import Question
 from queries.deciding.views import decides_by_best
 from queries.explanation.evidence import PredictedInput
-from queries.explanation.explanation import (
-    Contender,
-    Explanation,
-    Prompt,
-    TitleSays,
-    ViewSays,
-)
+from queries.explanation.explanation import Contender, Explanation, Prompt, TitleSays, ViewSays
 from queries.explanation.heat_maps import (
     Evidence,
     HeatMap,

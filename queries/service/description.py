@@ -10,11 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from queries.service.schemas.classifying import (
-    ClassifyOptions,
-    ClassifyRequest,
-    UploadOptions,
-)
+from queries.service.schemas.classifying import ClassifyOptions, ClassifyRequest, UploadOptions
 from queries.service.schemas.explaining import ExplainOptions, ExplainRequest
 from queries.service.schemas.items import ItemsRequest
 from queries.service.schemas.objects import ObjectsRequest

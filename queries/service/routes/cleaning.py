@@ -14,13 +14,7 @@ from indexer.sources import Fetcher
 from queries.audit.audit import AuditOptions, audit
 from queries.duplicates.finding import find_duplicates
 from queries.duplicates.thresholds import picture_reader, thresholds
-from queries.service.dependencies import (
-    MayRead,
-    MayWrite,
-    SharedEngine,
-    SharedJobs,
-    SharedWriter,
-)
+from queries.service.dependencies import MayRead, MayWrite, SharedEngine, SharedJobs, SharedWriter
 from queries.service.jobs import Job
 from queries.service.problems import RESPONSES
 from queries.service.routes.jobs import finished_table

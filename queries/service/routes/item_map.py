@@ -16,13 +16,7 @@ from queries.projection.encoding import in_base64, quantized
 from queries.projection.item_map import ItemMap, column_names, current_map, values_of
 from queries.projection.methods import Method
 from queries.projection.projecting import ProjectionOptions, project_items
-from queries.service.dependencies import (
-    MayRead,
-    MayWrite,
-    SharedEngine,
-    SharedJobs,
-    SharedWriter,
-)
+from queries.service.dependencies import MayRead, MayWrite, SharedEngine, SharedJobs, SharedWriter
 from queries.service.jobs import Job
 from queries.service.problems import RESPONSES, Problem
 from queries.service.schemas.item_map import MapOut, MapValuesOut, ProjectJob, ValueOut
