@@ -26,8 +26,9 @@ from indexer.core.delimited import (
     with_tabs,
 )
 from indexer.core.errors import SourceError
+from indexer.core.packed import DAMAGE
 from indexer.sources.columns import Convert, Survey
-from indexer.sources.tables import DAMAGE, Row, bytes_of, cut_short, other_kind
+from indexer.sources.tables import Row, bytes_of, cut_short, other_kind
 from indexer.sources.text_columns import TextColumn, text_converter
 
 _FIELDS = re.compile(r"has (\d+) fields, the header names (\d+)")

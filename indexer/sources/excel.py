@@ -16,9 +16,10 @@ from xml.etree.ElementTree import ParseError
 
 from indexer.core.column_types import ColumnType
 from indexer.core.errors import SourceError
+from indexer.core.packed import DAMAGE
 from indexer.sources import addresses
 from indexer.sources.columns import Convert, Survey, converter, survey_values
-from indexer.sources.tables import DAMAGE, Row, cut_short
+from indexer.sources.tables import Row, cut_short
 
 _PADDED = re.compile(r"0{2,}")
 """Number formats with leading zeros: the cell shows a code, not a number."""

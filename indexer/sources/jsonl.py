@@ -10,8 +10,9 @@ from typing import Any
 
 from indexer.core.column_types import ColumnType
 from indexer.core.errors import SourceError
+from indexer.core.packed import DAMAGE
 from indexer.sources.columns import Convert, Survey, converter, survey_values
-from indexer.sources.tables import DAMAGE, Row, bytes_of, cut_short
+from indexer.sources.tables import Row, bytes_of, cut_short
 
 _SAMPLED_ROWS = 100
 

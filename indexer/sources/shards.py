@@ -64,10 +64,12 @@ class ShardSource:
         )
         with closing(index), ExitStack() as stack:
             damage: Exception | None = None
+            further: int | None = None
             try:
                 tar = stack.enter_context(_opened_locally(self.address))
                 for member in _members(tar):
                     index.add(tar, member)
+                further = _place_of_further(tar)
             except (SourceError, *_DAMAGE) as error:
                 damage = error
             index.finish(damaged=damage is not None)
@@ -77,6 +79,13 @@ class ShardSource:
             if damage is not None:
                 # The last key may be incomplete, so it is part of the rest.
                 yield self._rest(index.last, damage)
+            if further is not None:
+                yield bad_row(
+                    self._kind,
+                    f"{self.address}#{further}",
+                    f"another tar file begins at byte {further:,}, and is not read; unpack this "
+                    "one with: tar --ignore-zeros -xf, or ingest each file by itself",
+                )
 
     def count(self) -> None:
         """Unknown: a tar file has no table of contents."""
@@ -275,3 +284,20 @@ def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     if end != bytes(tarfile.BLOCKSIZE):
         damage = "damaged" if len(end) == tarfile.BLOCKSIZE else "cut short"
         raise tarfile.ReadError(f"{damage} at byte {tar.offset:,}")
+
+
+def _place_of_further(tar: tarfile.TarFile) -> int | None:
+    """The byte where a further archive begins behind the end of one; None where none does.
+
+    Tar files that were joined by ``cat`` are such. What else may lie there, as blocks that a
+    writer filled up, is no archive.
+    """
+    assert tar.fileobj is not None
+    try:
+        while block := tar.fileobj.read(tarfile.BLOCKSIZE):
+            if any(block):
+                tarfile.TarInfo.frombuf(block, tar.encoding or "utf-8", tar.errors or "strict")
+                return tar.fileobj.tell() - len(block)
+    except _DAMAGE:
+        pass
+    return None

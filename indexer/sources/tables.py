@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
-import lzma
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, Any, Protocol, cast
 
 from indexer.core.column_types import ColumnType
+from indexer.core.packed import DAMAGE, PACKED
 from indexer.sources import addresses
 from indexer.sources.columns import Convert, Survey
-
-DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)
-"""Errors of reading a damaged or truncated packed file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,21 +96,6 @@ def stem(address: str) -> str:
     name = addresses.name(address).lower()
     return name.removesuffix(next(filter(name.endswith, PACKED), ""))
 
-
-# By Arrow, since Python itself has zstd from 3.14 on only.
-def _unpack_zstandard(raw: IO[bytes]) -> IO[bytes]:
-    import pyarrow as pa
-
-    return io.BufferedReader(pa.CompressedInputStream(raw, "zstd"))
-
-
-PACKED: dict[str, Callable[[IO[bytes]], Any]] = {
-    ".gz": lambda raw: gzip.GzipFile(fileobj=raw),
-    ".bz2": bz2.BZ2File,
-    ".xz": lzma.LZMAFile,
-    ".zst": _unpack_zstandard,
-}
-"""Functions that unpack files, by the ends of their names."""
 
 _STARTS = {
     b"\x1f\x8b": "packed (.gz)",

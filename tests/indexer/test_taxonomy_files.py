@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import logging
 from pathlib import Path
 from typing import Protocol
@@ -49,6 +50,14 @@ def ids(labels: list[Label]) -> list[str]:
 def edges(labels: list[Label]) -> list[tuple[str, str]]:
     """Id and parent id in order."""
     return [(label.label_id, label.parent_id) for label in labels]
+
+
+def test_a_packed_file_is_read_to_its_end(read: Read) -> None:
+    """Of several packed streams none is lost; damage behind the first one is told."""
+    first, second = bz2.compress(b"mug\n"), bz2.compress(b"boot\n")
+    assert [label.name for label in read("t.txt.bz2", first + second)] == ["mug", "boot"]
+    with pytest.raises(TaxonomyError, match=r"t\.txt\.bz2: the label file can't be read"):
+        read("t.txt.bz2", first + b"\xff" + second[1:])
 
 
 def test_txt_has_a_name_a_line(read: Read) -> None:

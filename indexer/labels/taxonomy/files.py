@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import lzma
 import re
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +13,7 @@ from typing import Any
 from indexer.core.delimited import is_unicode, text_of
 from indexer.core.errors import TaxonomyError
 from indexer.core.object_stores import in_words
+from indexer.core.packed import DAMAGE, PACKED
 from indexer.core.records import Label
 from indexer.labels.taxonomy.assembly import assemble, with_roots
 from indexer.labels.taxonomy.lists import read_list
@@ -38,7 +37,6 @@ _NESTED = {".json": read_json, ".yaml": read_yaml, ".yml": read_yaml}
 TABLES = (".xlsx", ".xlsm", ".parquet", ".pq", ".arrow")
 """Tables that are no text; the caller reads them and gives their rows."""
 
-_PACKED = (".gz", ".bz2", ".xz", ".zst")
 _KNOWLEDGE_GRAPH = re.compile(r"/[mg]/\w+")
 _ENDS = (*_TEXTS, *_NESTED, ".xml", *FORMATS)
 
@@ -80,7 +78,7 @@ def read_label_file(
             the line where the format has lines, the cause and the remedy.
     """
     name = PurePosixPath(path)
-    suffix = PurePosixPath(name.stem if name.suffix.lower() in _PACKED else name).suffix.lower()
+    suffix = PurePosixPath(name.stem if name.suffix.lower() in PACKED else name).suffix.lower()
     if suffix not in _ENDS:
         raise TaxonomyError(
             f"{path}: label files end in {', '.join((*_ENDS, *TABLES))}, not "
@@ -198,22 +196,19 @@ def _text(content: bytes, path: str) -> str:
 
 def _read_bytes(path: str) -> bytes:
     try:
-        packed = path.lower().endswith(_PACKED)
-        if "://" not in path and not packed:
+        unpack = PACKED.get(PurePosixPath(path).suffix.lower())
+        if "://" not in path and unpack is None:
             return Path(path).read_bytes()
         import fsspec
 
-        with (
-            in_words(path),
-            fsspec.open(path, "rb", compression="infer" if packed else None) as file,
-        ):
-            return bytes(file.read())
+        with in_words(path), fsspec.open(path, "rb") as file:
+            return bytes(file.read() if unpack is None else unpack(file).read())
     except ImportError as error:
         raise TaxonomyError(
             f"{path}: this kind of address needs a package that is not installed ({error}): "
             "install it, or fetch the file first."
         ) from error
-    except (OSError, ValueError, EOFError, lzma.LZMAError, zlib.error) as error:
+    except (*DAMAGE, ValueError) as error:
         cause = getattr(error, "strerror", None) or str(error)
         raise TaxonomyError(
             f"{path}: the label file can't be read ({cause}): check the path and its permissions."

@@ -128,6 +128,22 @@ def test_damaged_header(tmp_path: Path) -> None:
     assert any(isinstance(found, Failure) and "damaged" in found.message for found in read(path))
 
 
+@pytest.mark.parametrize(("name", "mode"), [("0.tar", "w"), ("0.tar.gz", "w:gz")])
+def test_joined_archives(tmp_path: Path, name: str, mode: str) -> None:
+    """What ``cat`` put behind the end of an archive is a dead letter; padding is none."""
+    path = shard(tmp_path / name, {"a.jpg": b"x"}, mode)
+    whole = path.read_bytes()
+    more = shard(tmp_path / f"more-{name}", {"b.jpg": b"y", "c.jpg": b"z"}, mode).read_bytes()
+    path.write_bytes(whole + more)
+    item, failure = read(path)
+    assert isinstance(item, Item)
+    assert item.item_id == "0/a"
+    assert isinstance(failure, Failure)
+    assert "another tar file begins at byte 10,240" in failure.message
+    path.write_bytes(whole + bytes(2048) + (b"" if mode == "w:gz" else b"left by the writer"))
+    assert one(path).item_id == "0/a"
+
+
 def test_missing_picture(tmp_path: Path) -> None:
     """A key without a picture names the members that it has."""
     failure = bad(shard(tmp_path / "s.tar", {"k.json": b"{}"}))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -141,6 +144,27 @@ def test_cut_short_gzip(tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes()[:-2000])
         assert len(read(path)) > 1000
         assert "cut short" in one_bad(path).message
+
+
+@pytest.mark.parametrize(
+    ("ending", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]
+)
+def test_what_follows_a_packed_stream_is_not_lost_in_silence(
+    tmp_path: Path, ending: str, pack: Callable[[bytes], bytes]
+) -> None:
+    """Parallel packers write many streams, and zeros may fill up the file; damage is told."""
+    lines = [f"{number},{number}.jpg\n".encode() for number in range(5001)]
+    first, second = pack(b"id,image\n" + b"".join(lines[:5000])), pack(lines[5000])
+    path = tmp_path / f"t.csv{ending}"
+    path.write_bytes(first + second + b"\0" * 512)
+    assert [item.item_id for item in read(path) if isinstance(item, Item)][4999:] == [
+        "4999",
+        "5000",
+    ]
+    for rest in (b"\xff" + second[1:], second[:-4]):
+        path.write_bytes(first + rest)
+        assert "cut short or damaged" in one_bad(path).message
+        assert len(read(path)) > 1000
 
 
 @pytest.mark.parametrize(
