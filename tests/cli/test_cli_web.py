@@ -158,7 +158,8 @@ def test_what_a_killed_run_downloaded_is_not_downloaded_again(
     for _ in range(6):
         assert six.acquire(timeout=120)
     fetched = shell.catalog / "fetched"
-    while len(list(fetched.glob("*"))) < 6 and process.poll() is None:
+    while len(set(fetched.glob("*")) - set(fetched.glob("*.writing"))) < 6:
+        assert process.poll() is None
         time.sleep(0.01)
     process.kill()
     process.communicate()
