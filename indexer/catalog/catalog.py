@@ -23,7 +23,7 @@ from indexer.catalog.ledger import Ledger
 from indexer.catalog.options import CatalogOptions
 from indexer.catalog.origins import Origins
 from indexer.catalog.text_index import TextIndex
-from indexer.core.errors import CatalogError
+from indexer.core.errors import CatalogError, UnknownCatalogError
 from indexer.core.label_sets import ATTRIBUTE_PREFIX, CATEGORY, set_option
 from indexer.core.layout import AS_IT_IS, Layout
 from indexer.core.records import Fingerprint
@@ -214,11 +214,12 @@ class OpenCatalog:
         Raises:
             CatalogError: it has to be written, and another command writes to the catalog.
         """
-        self._check_database()
         if self.is_writer:
             self.store_labels()
-        elif not self._labels_are_stored():
-            self._finish_label_write()
+        else:
+            self._check_database()
+            if not self._labels_are_stored():
+                self._finish_label_write()
         folder = self.folder
         return self.database.labels(folder.name, folder.number, set_name=folder.set_name)
 
@@ -342,12 +343,13 @@ class OpenCatalog:
 
     def _check_database(self) -> None:
         name = self.folder.name
-        if not self.database.has_catalog(name, self.folder.number):
+        try:
+            stored = self.database.fingerprint(name, self.folder.number)
+        except UnknownCatalogError as error:
             raise CatalogError(
                 f"{self.database.address} has no catalog {name!r}, and its archive has. "
                 f"Run: zeroshelf rebuild --catalog {name}"
-            )
-        stored = self.database.fingerprint(name, self.folder.number)
+            ) from error
         # The database may be a backup from before the model was changed.
         require_same(stored, self.fingerprint, catalog=name)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
-from indexer.core.errors import CatalogError, ConfigError
+from indexer.core.errors import CatalogError, ConfigError, UnknownCatalogError
 from indexer.core.label_sets import CATEGORY
 from indexer.core.layout import AS_IT_IS, Layout, VectorType, columns_of
 from indexer.core.records import Fingerprint
@@ -36,6 +37,7 @@ class Database:
         self._connection = connection
         self._client = connection.client
         self._collections = PhysicalCollections(connection)
+        self._server: ServerInfo | None = None
         self._closed = False
 
     @classmethod
@@ -87,8 +89,10 @@ class Database:
         return self._collections.catalog_names()
 
     def server_info(self) -> ServerInfo:
-        """The database's version and capabilities."""
-        return self._connection.server_info()
+        """The database's version and capabilities, asked for once."""
+        if self._server is None:
+            self._server = self._connection.server_info()
+        return self._server
 
     def memory(self) -> Memory | None:
         """Main memory of a server's query nodes; None where it does not say."""
@@ -201,7 +205,11 @@ class Database:
         for role in (schema.LABELS, schema.ITEMS):
             alias = schema.alias_name(name, role)
             physical = schema.physical_name(name, role, generation)
-            if not self._collections.exists(alias) or self._physical(name, role) != physical:
+            try:
+                named = self._physical(name, role)
+            except UnknownCatalogError:
+                named = ""
+            if named != physical:
                 self._collections.point_alias(alias, physical)
 
     def fingerprint(self, name: str, generation: int | None = None) -> Fingerprint:
@@ -328,11 +336,12 @@ class Database:
         Raises:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.
         """
-        stored = self._properties(name, generation)
+        description = self._collections.describe(name, schema.ITEMS, generation)
+        stored = description["properties"]
         return MilvusItems(
-            self._collection(name, schema.ITEMS, generation),
-            from_property(stored.get(TUNING_PROPERTY, "")),
-            partition_key=stored.get(schema.PARTITION_KEY_PROPERTY, ""),
+            self._loaded(name, schema.ITEMS, description),
+            from_property(str(stored.get(TUNING_PROPERTY, ""))),
+            partition_key=str(stored.get(schema.PARTITION_KEY_PROPERTY, "")),
         )
 
     def labels(
@@ -343,7 +352,8 @@ class Database:
         Raises:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.
         """
-        return MilvusLabels(self._collection(name, schema.LABELS, generation), set_name)
+        description = self._collections.describe(name, schema.LABELS, generation)
+        return MilvusLabels(self._loaded(name, schema.LABELS, description), set_name)
 
     def _physical(self, name: str, role: str, generation: int | None = None) -> str:
         """Name of a generation's collection, or of the one behind the alias."""
@@ -359,8 +369,8 @@ class Database:
         properties = self._collections.describe(name, schema.ITEMS, generation)["properties"]
         return {key: str(value) for key, value in properties.items()}
 
-    def _collection(self, name: str, role: str, generation: int | None) -> Collection:
-        description = self._collections.describe(name, role, generation)
+    def _loaded(self, name: str, role: str, description: Mapping[str, Any]) -> Collection:
+        """A described collection of the catalog, loaded for searching."""
         fingerprint = schema.read_fingerprint(name, description["properties"])
         collection = Collection(
             self._connection,
