@@ -22,6 +22,8 @@ def ray_cluster() -> Iterator[Any]:
         patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
         # Workers are nice to others by default: on a busy machine they would never start.
         patch.setenv("RAY_worker_niceness", "0")
+        # Five questions without an answer, and a machine is dead: so a killed one is found soon.
+        patch.setenv("RAY_health_check_period_ms", "1000")
         from ray._private import services
         from ray.cluster_utils import Cluster
 
