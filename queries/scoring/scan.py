@@ -109,7 +109,7 @@ class Tiles:
     ) -> None:
         self.mean_row: FloatArray = matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
         matrix, scratch = np.float32(scale) * matrix, Scratch()
-        self._longest = float(np.linalg.norm(matrix, axis=1).max())
+        self._longest = float(np.sqrt(np.vecdot(matrix, matrix).max(initial=0.0)))
         self._pools = starts is not None
         bounds = np.append(np.arange(len(matrix)) if starts is None else starts, len(matrix))
         self._tiles: list[tuple[int, Products, IndexArray]] = []
