@@ -64,12 +64,12 @@ class ShardSource:
         )
         with closing(index), ExitStack() as stack:
             damage: Exception | None = None
-            further: int | None = None
+            behind: tuple[int, str] | None = None
             try:
                 tar = stack.enter_context(_opened_locally(self.address))
                 for member in _members(tar):
                     index.add(tar, member)
-                further = _place_of_further(tar)
+                behind = _behind_the_end(tar)
             except (SourceError, *_DAMAGE) as error:
                 damage = error
             index.finish(damaged=damage is not None)
@@ -79,12 +79,13 @@ class ShardSource:
             if damage is not None:
                 # The last key may be incomplete, so it is part of the rest.
                 yield self._rest(index.last, damage)
-            if further is not None:
+            if behind is not None:
+                place, problem = behind
                 yield bad_row(
                     self._kind,
-                    f"{self.address}#{further}",
-                    f"another tar file begins at byte {further:,}, and is not read; unpack this "
-                    "one with: tar --ignore-zeros -xf, or ingest each file by itself",
+                    f"{self.address}#{place}",
+                    f"{problem} at byte {place:,}, and what follows is not read; unpack this file "
+                    "with: tar --ignore-zeros -xf, or ingest each file by itself",
                 )
 
     def count(self) -> None:
@@ -286,18 +287,28 @@ def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         raise tarfile.ReadError(f"{damage} at byte {tar.offset:,}")
 
 
-def _place_of_further(tar: tarfile.TarFile) -> int | None:
-    """The byte where a further archive begins behind the end of one; None where none does.
+def _behind_the_end(tar: tarfile.TarFile) -> tuple[int, str] | None:
+    """What lies behind the end of an archive: its byte and what is wrong; None for padding.
 
-    Tar files that were joined by ``cat`` are such. What else may lie there, as blocks that a
-    writer filled up, is no archive.
+    Tar files that were joined by ``cat`` lie there. Other bytes, with which a writer filled a
+    block up, are no archive.
     """
     assert tar.fileobj is not None
+    place = tar.fileobj.tell()
     try:
         while block := tar.fileobj.read(tarfile.BLOCKSIZE):
             if any(block):
-                tarfile.TarInfo.frombuf(block, tar.encoding or "utf-8", tar.errors or "strict")
-                return tar.fileobj.tell() - len(block)
-    except _DAMAGE:
-        pass
+                return (place, "another tar file begins") if _is_header(block) else None
+            place += len(block)
+    except _DAMAGE as error:
+        return place, f"damage ({error}) begins behind the end of the archive"
     return None
+
+
+def _is_header(block: bytes) -> bool:
+    """Whether a block begins a member; one with the mark of the format does, if damaged."""
+    try:
+        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return block[257:262] == b"ustar"
+    return True

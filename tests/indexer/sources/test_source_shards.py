@@ -144,6 +144,26 @@ def test_joined_archives(tmp_path: Path, name: str, mode: str) -> None:
     assert one(path).item_id == "0/a"
 
 
+@pytest.mark.parametrize(
+    ("name", "mode", "told"),
+    [
+        ("0.tar", "w", "another tar file begins at byte 10,240"),
+        ("0.tar.gz", "w:gz", "begins behind the end of the archive at byte 10,240"),
+    ],
+)
+def test_a_joined_archive_that_is_damaged(tmp_path: Path, name: str, mode: str, told: str) -> None:
+    """It is told as well, and the first one keeps its last item."""
+    path = shard(tmp_path / name, {"a.jpg": b"x"}, mode)
+    more = bytearray(shard(tmp_path / f"more-{name}", {"b.jpg": b"y"}, mode).read_bytes())
+    more[1] ^= 0xFF
+    path.write_bytes(path.read_bytes() + more)
+    item, failure = read(path)
+    assert isinstance(item, Item)
+    assert item.item_id == "0/a"
+    assert isinstance(failure, Failure)
+    assert told in failure.message
+
+
 def test_missing_picture(tmp_path: Path) -> None:
     """A key without a picture names the members that it has."""
     failure = bad(shard(tmp_path / "s.tar", {"k.json": b"{}"}))
